@@ -22,5 +22,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+proof:  ## check the derivation and its consequences with Coq, then that wrong statements are refused
+	$(PYTHON) proof/check.py --mutations
+
 clean:
 	rm -rf $(VENV) .venv-bench .pytest_cache .ruff_cache .mypy_cache dist
