@@ -1,11 +1,11 @@
-"""The formulas of the derivation, (4.56) to (4.61), each written once, and the loops over z that inline them.
+"""The formulas of the derivation, (4.56) to (4.61), each written once; compiled loops elsewhere inline them.
 
 Everything here sees only the margin ``z = w.x + b`` and the label ``y``, never the data: the mathematics is cut at z.
 With ``e = exp(-|z|)``, which never overflows, every formula is a quotient or a sum of terms of one sign, so nothing
 cancels: each is within 2 units in the last place for |z| <= 700 and finite for every finite z.
 
-Public functions take scalars or arrays and return float64. Kernels work on a block of rows: ``z`` of shape (m,) for
-two classes, (m, K) for K; ``y`` in [0, 1] of shape (m,), or class codes 0..K-1; ``s`` the weights of the rows.
+The functions whose names end in ``_at`` and ``_row`` are the compiled scalar forms. The public functions at the end
+take scalars or arrays and return float64.
 """
 
 from __future__ import annotations
@@ -140,155 +140,29 @@ def divergence_term(p, log_p, p_new):
 
 
 @row_formula
-def softmax_row(z, p):
-    """Write softmax(z) into p and return log(sum_k exp(z_k)); z and p may be the same row."""
-    top = z[0]
-    for k in range(1, z.size):
-        top = z[k] if z[k] > top else top  # max() would keep the loop from vectorising
+def softmax_row(z, p, i):
+    """Write softmax(z_i) into row i of p and return log(sum_k exp(z_ik)); p may be z."""
+    top = z[i, 0]
+    for k in range(1, z.shape[1]):
+        top = max(top, z[i, k])
     total = 0.0
-    for k in range(z.size):
-        e = exp_minus(top - z[k])
-        p[k] = e
+    for k in range(z.shape[1]):
+        e = exp_minus(top - z[i, k])
+        p[i, k] = e
         total += e
-    scale = 1.0 / total
-    for k in range(z.size):
-        p[k] *= scale
+    for k in range(z.shape[1]):
+        p[i, k] /= total
     return top + log(total)
 
 
-# ---------------------------------------------------------------- loops over a block of rows
+# ---------------------------------------------------------------- the public face
 
 
 @kernel
-def loss_and_residual(z, y, s, r):
-    """Write the weighted residual s (sigma(z) - y), or s (p_k - y_k), into r; return the weighted loss. r may be z."""
-    total = 0.0
-    if z.ndim == 1:
-        for i in range(z.size):
-            zi, yi, si = z[i], y[i], s[i]
-            total += si * loss_at(zi, yi)
-            r[i] = si * residual_at(zi, yi)
-    else:
-        for i in range(z.shape[0]):
-            c = np.int64(y[i])
-            zc = z[i, c]
-            total += s[i] * (softmax_row(z[i], r[i]) - zc)
-            r[i, c] -= 1.0
-            for k in range(z.shape[1]):
-                r[i, k] *= s[i]
-    return total
-
-
-@kernel
-def curvature_into(z, s, h):
-    """Write what the second derivative needs into h: s sigma (1 - sigma), or the probabilities of K classes."""
-    if z.ndim == 1:
-        for i in range(z.size):
-            h[i] = s[i] * curvature_at(z[i])
-    else:
-        for i in range(z.shape[0]):
-            softmax_row(z[i], h[i])
-
-
-@kernel
-def bend(h, s, t):
-    """Apply the second derivative of the loss in z to t, in place: h t, or s (p t - p (p.t)) for K classes."""
-    if t.ndim == 1:
-        for i in range(t.size):
-            t[i] *= h[i]
-    else:
-        for i in range(t.shape[0]):
-            mean = 0.0
-            for k in range(t.shape[1]):
-                mean += h[i, k] * t[i, k]
-            for k in range(t.shape[1]):
-                t[i, k] = s[i] * h[i, k] * (t[i, k] - mean)
-
-
-@kernel
-def along_line(z, dz, y, s, step):
-    """Return the loss at z + step dz, and its first and second derivative in step: a line search that never reads X."""
-    value, slope, second = 0.0, 0.0, 0.0
-    if z.ndim == 1:
-        for i in range(z.size):
-            zi = z[i] + step * dz[i]
-            value += s[i] * loss_at(zi, y[i])
-            slope += s[i] * residual_at(zi, y[i]) * dz[i]
-            second += s[i] * curvature_at(zi) * dz[i] * dz[i]
-    else:
-        p = np.empty(z.shape[1])
-        for i in range(z.shape[0]):
-            c = np.int64(y[i])
-            for k in range(p.size):
-                p[k] = z[i, k] + step * dz[i, k]
-            zc = p[c]
-            value += s[i] * (softmax_row(p, p) - zc)
-            mean, square = 0.0, 0.0
-            for k in range(p.size):
-                mean += p[k] * dz[i, k]
-            for k in range(p.size):
-                square += p[k] * (dz[i, k] - mean) ** 2
-            slope += s[i] * (mean - dz[i, c])
-            second += s[i] * square
-    return value, slope, second
-
-
-@kernel
-def divergence_to_dual(z, y, s, tau, q, theta, shift):
-    """Sum s KL(p_new || p), the loss's share of the duality gap at a dual point near p = sigma(z) (or softmax).
-
-    ``p_new = y + theta (p + tau (q - p) + p'(z) shift - y)``: mixed towards the distribution ``q`` (for the intercept),
-    moved by a Newton step ``shift`` (for unpenalised columns; an empty array for none), shrunk towards the label by
-    ``theta`` (for L1). Infinite when it leaves [0, 1].
-    """
-    total = 0.0
-    moved = shift.size > 0
-    if z.ndim == 1:
-        for i in range(z.size):
-            p, minus = sigmoid_at(z[i]), sigmoid_at(-z[i])
-            change = tau * (q[0] - p)
-            if moved:
-                change += p * minus * shift[i]
-            change += (1.0 - theta) * (y[i] - p - change)
-            if change < -p or change > minus:
-                return np.inf
-            # the labels' own probabilities: log p = -loss(z, 1), log(1 - p) = -loss(z, 0)
-            part = divergence_term(p, -loss_at(z[i], 1.0), p + change)
-            part += divergence_term(minus, -loss_at(z[i], 0.0), minus - change)
-            total += s[i] * max(part, 0.0)
-    else:
-        p_row = np.empty(z.shape[1])
-        for i in range(z.shape[0]):
-            c = np.int64(y[i])
-            normaliser = softmax_row(z[i], p_row)
-            mean = 0.0
-            if moved:
-                for k in range(p_row.size):
-                    mean += p_row[k] * shift[i, k]
-            part = 0.0
-            for k in range(p_row.size):
-                p = p_row[k]
-                change = tau * (q[k] - p)
-                if moved:
-                    change += p * (shift[i, k] - mean)
-                label = 1.0 if k == c else 0.0
-                change += (1.0 - theta) * (label - p - change)
-                if change < -p:
-                    return np.inf
-                part += divergence_term(p, z[i, k] - normaliser, p + change)
-            total += s[i] * max(part, 0.0)
-    return total
-
-
-@kernel
-def probabilities_into(z, p):
-    """Write sigma(z), or the softmax of each row of z, into p; p may be z."""
-    if z.ndim == 1:
-        for i in range(z.size):
-            p[i] = sigmoid_at(z[i])
-    else:
-        for i in range(z.shape[0]):
-            softmax_row(z[i], p[i])
+def _softmax_rows(z):
+    """Replace each row of z by its softmax."""
+    for i in range(z.shape[0]):
+        softmax_row(z, z, i)
 
 
 @kernel
@@ -305,9 +179,6 @@ def _each(which, a, b, out):
             out[i] = curvature_at(a[i])
         else:
             out[i] = conjugate_at(a[i], b[i])
-
-
-# ---------------------------------------------------------------- the public face
 
 
 def _apply(which: int, a: ArrayLike, b: ArrayLike = 0.0) -> Any:
@@ -374,7 +245,7 @@ def softmax(z: ArrayLike) -> NDArray[np.float64]:
     z = np.array(z, dtype=np.float64, order="C", ndmin=1)
     rows = z.reshape(-1, z.shape[-1])
     if rows.shape[1]:
-        probabilities_into(rows, rows)
+        _softmax_rows(rows)
     return z
 
 

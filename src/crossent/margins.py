@@ -1,0 +1,152 @@
+"""The loss over a block of rows: loops over the margins z that inline the formulas of the derivation.
+
+``z`` has shape (m,) for two classes and (m, K) for K; ``y`` holds labels in [0, 1], or class codes 0..K-1; ``s`` the
+weights of the rows. Each kernel reads its block once. None of them sees the data: the mathematics is cut at z.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crossent.equations import (
+    curvature_at,
+    divergence_term,
+    loss_at,
+    residual_at,
+    sigmoid_at,
+    softmax_row,
+)
+from crossent.jit import kernel
+
+
+@kernel
+def loss_and_residual(z, y, s, r):
+    """Write the weighted residual s (sigma(z) - y), or s (p_k - y_k), into r; return the weighted loss. r may be z."""
+    total = 0.0
+    if z.ndim == 1:
+        for i in range(z.size):
+            zi, yi, si = z[i], y[i], s[i]
+            total += si * loss_at(zi, yi)
+            r[i] = si * residual_at(zi, yi)
+    else:
+        for i in range(z.shape[0]):
+            c = np.int64(y[i])
+            zc = z[i, c]  # read before r, which may be z, is written
+            total += s[i] * (softmax_row(z, r, i) - zc)
+            for k in range(z.shape[1]):
+                r[i, k] *= s[i]
+            r[i, c] -= s[i]
+    return total
+
+
+@kernel
+def curvature_into(z, s, h):
+    """Write what the second derivative needs into h: s sigma (1 - sigma), or the probabilities of K classes."""
+    if z.ndim == 1:
+        for i in range(z.size):
+            h[i] = s[i] * curvature_at(z[i])
+    else:
+        for i in range(z.shape[0]):
+            softmax_row(z, h, i)
+
+
+@kernel
+def bend(h, s, t):
+    """Apply the second derivative of the loss in z to t, in place: h t, or s (p t - p (p.t)) for K classes."""
+    if t.ndim == 1:
+        for i in range(t.size):
+            t[i] *= h[i]
+    else:
+        for i in range(t.shape[0]):
+            mean = 0.0
+            for k in range(t.shape[1]):
+                mean += h[i, k] * t[i, k]
+            for k in range(t.shape[1]):
+                t[i, k] = s[i] * h[i, k] * (t[i, k] - mean)
+
+
+@kernel
+def along_line(z, dz, y, s, step):
+    """Return the loss at z + step dz, and its first and second derivative in step: a line search that never reads X."""
+    value, slope, second = 0.0, 0.0, 0.0
+    if z.ndim == 1:
+        for i in range(z.size):
+            zi = z[i] + step * dz[i]
+            value += s[i] * loss_at(zi, y[i])
+            slope += s[i] * residual_at(zi, y[i]) * dz[i]
+            second += s[i] * curvature_at(zi) * dz[i] * dz[i]
+    else:
+        p = np.empty((1, z.shape[1]))
+        for i in range(z.shape[0]):
+            c = np.int64(y[i])
+            for k in range(z.shape[1]):
+                p[0, k] = z[i, k] + step * dz[i, k]
+            zc = p[0, c]
+            value += s[i] * (softmax_row(p, p, 0) - zc)
+            mean, square = 0.0, 0.0
+            for k in range(z.shape[1]):
+                mean += p[0, k] * dz[i, k]
+            for k in range(z.shape[1]):
+                square += p[0, k] * (dz[i, k] - mean) ** 2
+            slope += s[i] * (mean - dz[i, c])
+            second += s[i] * square
+    return value, slope, second
+
+
+@kernel
+def divergence_to_dual(z, y, s, tau, q, theta, shift):
+    """Sum s KL(p_new || p), the loss's share of the duality gap at a dual point near p = sigma(z) (or softmax).
+
+    ``p_new = y + theta (p + tau (q - p) + p'(z) shift - y)``: mixed towards the distribution ``q`` (for the intercept),
+    moved by a Newton step ``shift`` (for unpenalised columns; an empty array for none), shrunk towards the label by
+    ``theta`` (for L1). Infinite when it leaves [0, 1].
+    """
+    total = 0.0
+    moved = shift.size > 0
+    if z.ndim == 1:
+        for i in range(z.size):
+            p, minus = sigmoid_at(z[i]), sigmoid_at(-z[i])
+            change = tau * (q[0] - p)
+            if moved:
+                change += p * minus * shift[i]
+            change += (1.0 - theta) * (y[i] - p - change)
+            if change < -p or change > minus:
+                return np.inf
+            # the labels' own probabilities: log p = -loss(z, 1), log(1 - p) = -loss(z, 0)
+            part = divergence_term(p, -loss_at(z[i], 1.0), p + change)
+            part += divergence_term(minus, -loss_at(z[i], 0.0), minus - change)
+            total += s[i] * max(part, 0.0)
+    else:
+        row = np.empty((1, z.shape[1]))
+        for i in range(z.shape[0]):
+            c = np.int64(y[i])
+            row[0] = z[i]
+            normaliser = softmax_row(row, row, 0)
+            mean = 0.0
+            if moved:
+                for k in range(z.shape[1]):
+                    mean += row[0, k] * shift[i, k]
+            part = 0.0
+            for k in range(z.shape[1]):
+                p = row[0, k]
+                change = tau * (q[k] - p)
+                if moved:
+                    change += p * (shift[i, k] - mean)
+                label = 1.0 if k == c else 0.0
+                change += (1.0 - theta) * (label - p - change)
+                if change < -p:
+                    return np.inf
+                part += divergence_term(p, z[i, k] - normaliser, p + change)
+            total += s[i] * max(part, 0.0)
+    return total
+
+
+@kernel
+def probabilities_into(z, p):
+    """Write sigma(z), or the softmax of each row of z, into p; p may be z."""
+    if z.ndim == 1:
+        for i in range(z.size):
+            p[i] = sigmoid_at(z[i])
+    else:
+        for i in range(z.shape[0]):
+            softmax_row(z, p, i)
