@@ -1,0 +1,1 @@
+"""Tables: any file or table of rows -> typed columns -> the design matrix X."""

@@ -1,0 +1,127 @@
+"""Where bytes come from: paths, standard input, object stores; decompressed, and text made UTF-8 on the way."""
+
+import codecs
+import io
+import re
+import sys
+import warnings
+from typing import Any, cast
+
+from crossent.errors import CrossentError, DataWarning
+
+CHUNK = 1 << 20
+# The first bytes of a compressed file tell the codec, whatever the file is called.
+MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+def open_bytes(source: Any) -> tuple[str, io.BufferedReader]:
+    """Open one source for reading, decompressed, and give the name to call it by in messages.
+
+    Parameters
+    ----------
+    source : str, path, or binary file object
+        ``-`` is standard input; ``s3://``, ``gs://``, ``hdfs://`` and ``file://`` go through Arrow's file systems.
+    """
+    if hasattr(source, "read"):
+        name, raw = str(getattr(source, "name", "the stream")), source
+    elif str(source) == "-":
+        name, raw = "standard input", sys.stdin.buffer
+    else:
+        name = str(source)
+        raw = _open_path(name)
+    head = raw if hasattr(raw, "peek") else _Reader(raw).buffered()
+    codec = next((codec for magic, codec in MAGIC.items() if head.peek(8).startswith(magic)), None)
+    if codec is None:
+        return name, head
+    import pyarrow as pa
+
+    raw = pa.CompressedInputStream(pa.PythonFile(head, mode="r"), codec)
+    return name, _Reader(raw, name).buffered()
+
+
+def _open_path(name: str) -> Any:
+    import pyarrow as pa
+    from pyarrow import fs
+
+    try:
+        if "://" in name:
+            system, path = fs.FileSystem.from_uri(name)
+            return system.open_input_file(path)
+        return open(name, "rb")
+    except FileNotFoundError:
+        raise CrossentError(f"{name}: no such file; check the path, or quote a pattern with *") from None
+    except IsADirectoryError:
+        raise CrossentError(f"{name}: is a folder; give its files with a pattern, e.g. '{name.rstrip('/')}/*.csv'") from None
+    except (OSError, pa.ArrowException) as error:
+        raise CrossentError(f"{name}: cannot be opened: {first_line(error)}") from None
+
+
+class _Reader(io.RawIOBase):
+    """Anything with ``read(n)`` as a raw stream, so that Python's buffer gives it ``peek`` and ``readline``."""
+
+    def __init__(self, stream: Any, name: str = ""):
+        self.stream, self.name = stream, name
+
+    def buffered(self) -> io.BufferedReader:
+        return io.BufferedReader(self, CHUNK)
+
+    def readable(self) -> bool:
+        return True
+
+    def fetch(self, size: int) -> bytes:
+        try:
+            return cast(bytes, self.stream.read(size))
+        except (OSError, EOFError) as error:
+            raise CrossentError(f"{self.name}: damaged or cut short: {first_line(error)}") from None
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.fetch(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Utf8(_Reader):
+    """A text stream as UTF-8: byte-order marks removed, UTF-16 decoded, stray Latin-1 bytes understood.
+
+    A byte that is not UTF-8 is read as Latin-1 and counted; `tell_latin1` says so. The stream always ends with a
+    newline, so a last line without one is like the others. Counts quotation marks as they pass.
+    """
+
+    def __init__(self, stream: io.BufferedReader, name: str):
+        super().__init__(stream, name)
+        self.latin1, self.quotes, self.pending, self.ended = 0, 0, b"", False
+        utf16 = stream.peek(4)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        self.decoder = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")(
+            "replace" if utf16 else "surrogateescape"
+        )
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.pending and not self.ended:
+            data = self.fetch(CHUNK)
+            self.ended = not data
+            self.pending = self._encode(self.decoder.decode(data, final=self.ended))
+            self.quotes += self.pending.count(b'"')
+            if self.ended:
+                self.pending += b"\n"
+        size = min(len(buffer), len(self.pending))
+        buffer[:size] = self.pending[:size]
+        self.pending = self.pending[size:]
+        return size
+
+    def _encode(self, text: str) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # surrogateescape marks each undecodable byte 0x80..0xFF as U+DC80..U+DCFF
+            text, count = re.subn("[\udc80-\udcff]", lambda byte: chr(ord(byte[0]) - 0xDC00), text)
+            self.latin1 += count
+            return text.encode("utf-8", "replace")
+
+    def tell_latin1(self) -> None:
+        """Warn if some bytes were Latin-1. Called by the reader at the end: Arrow reads us from a thread of its own."""
+        if self.latin1:
+            bytes_are = "byte is" if self.latin1 == 1 else "bytes are"
+            warnings.warn(f"{self.name}: {self.latin1:,} {bytes_are} not UTF-8; read as Latin-1", DataWarning, 2)
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
