@@ -56,6 +56,11 @@ def exact_kernel(function: F) -> F:
     return _cached(function, ORDERED)
 
 
+def rounded_kernel(function: F) -> F:
+    """Compile as :func:`kernel` does, each operation rounded as written, unfused: the bits of a plain C program."""
+    return _cached(function, set())
+
+
 def _cached(function: F, fastmath: set[str]) -> F:
     with _numba_config_lock:
         before = numba.config.CACHE_DIR
