@@ -1,0 +1,138 @@
+"""A table with a schema -> the design matrix X, and back to a feature's name and its own scale."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from crossent.errors import CrossentError
+from crossent.table.columns import ENCODERS, Block, ColumnEncoder
+from crossent.table.schema import Schema, listed
+
+_DENSE = 0.25  # from this share of stored entries on, a dense matrix is the smaller and the faster one
+
+
+class Encoder:
+    """What was learned from the columns of a table: means, scales, levels, vocabularies.
+
+    Made by `fit`, `fit_transform` or `from_saved`. `transform` gives the design matrix of any table with those columns;
+    others are ignored. Numbers are standardised in it, so that the penalty treats them alike; `unscale` takes weights back.
+
+    Attributes
+    ----------
+    feature_names : list of str
+        One a column of X: ``age``, ``age is missing``, ``job=student``, ``job is rare``, ``when.month=3``,
+        ``text:terrible movie``, ``x[17]``.
+    center, scale : ndarray (d,)
+        ``value = center + scale * x`` takes a column of X back to its own scale (0 and 1 for all but numbers).
+    is_sparse : bool
+        Whether `transform` gives CSR (text, sparse columns or many levels) or a dense array.
+    """
+
+    def __init__(self, columns: list[ColumnEncoder]):
+        self.columns = columns
+        if not self.feature_names:
+            raise CrossentError("no column is left to learn from; every one is the target, constant or an identifier")
+
+    @classmethod
+    def fit(cls, table: pa.Table, schema: Schema) -> "Encoder":
+        """Learn from the rows of `table`. One pass over each column."""
+        return cls.fit_transform(table, schema)[0]
+
+    @classmethod
+    def fit_transform(cls, table: pa.Table, schema: Schema) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix]":
+        """`fit`, and the design matrix of the same rows: the bits that `transform` would give, for half the work."""
+        table = _as_table(table)
+        schema.require(table.column_names)
+        columns, blocks = [], []
+        for column in schema.used:
+            options = {"format": column.format} if column.kind == "date" else {}
+            encoder, block = ENCODERS[column.kind].fit(column.name, table[column.name], **options)
+            columns.append(encoder)
+            blocks.append(block)
+        self = cls(columns)
+        return self, self._assemble(blocks)
+
+    def transform(self, table: pa.Table | pa.RecordBatch) -> np.ndarray | sparse.csr_matrix:
+        """The design matrix (n, d), float64: CSR if `is_sparse`, else C-contiguous.
+
+        Raises
+        ------
+        CrossentError
+            Columns that are not there, by name; a number column without a single number; an infinite number.
+        """
+        table = _as_table(table)
+        lacking = [column.name for column in self.columns if column.name not in table.column_names]
+        if lacking:
+            raise CrossentError(f"the table lacks {listed(lacking)}, needed by the model; it has {listed(table.column_names)}")
+        return self._assemble([column.block(table[column.name]) for column in self.columns])
+
+    def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
+        if self.is_sparse:
+            if len(blocks) == 1:
+                return sparse.csr_matrix(blocks[0])
+            return sparse.hstack([sparse.csr_matrix(block) for block in blocks], format="csr")
+        dense = [block.toarray() if sparse.issparse(block) else block for block in blocks]
+        return np.ascontiguousarray(np.hstack(dense))
+
+    @property
+    def is_sparse(self) -> bool:
+        entries = [column.per_row for column in self.columns]
+        return None in entries or sum(entries) < _DENSE * len(self.feature_names)  # type: ignore[arg-type]
+
+    @cached_property
+    def feature_names(self) -> list[str]:
+        return [name for column in self.columns for name in column.names]
+
+    @cached_property
+    def center(self) -> np.ndarray:
+        return np.concatenate([column.center for column in self.columns])
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        return np.concatenate([column.scale for column in self.columns])
+
+    def unscale(self, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights for the values on their own scale: the same z from ``values @ coef.T + intercept``.
+
+        Parameters
+        ----------
+        coef : ndarray (K, d) or (d,)
+        intercept : ndarray (K,) or scalar
+        """
+        own = coef / self.scale
+        return own, intercept - own @ self.center
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the arrays, as JSON: one entry a column, in the order of X."""
+        return {"columns": [{"name": c.name, "kind": c.kind, **c.state()[0]} for c in self.columns]}  # type: ignore[attr-defined]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The arrays, named ``<position of the column>.<what>``."""
+        return {f"{i}.{key}": a for i, column in enumerate(self.columns) for key, a in column.state()[1].items()}
+
+    @classmethod
+    def from_saved(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Encoder":
+        """The encoder from `to_json` and `to_arrays`; `transform` gives the same bits as before.
+
+        Raises
+        ------
+        CrossentError
+            Parts that are missing or do not fit.
+        """
+        try:
+            columns = []
+            for i, column in enumerate(meta["columns"]):
+                own = {key.removeprefix(f"{i}."): array for key, array in arrays.items() if key.startswith(f"{i}.")}
+                columns.append(ENCODERS[column["kind"]].restore(column["name"], column, own))
+            return cls(columns)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise CrossentError(f"the saved columns are damaged: {type(error).__name__} {error}") from None
+
+
+def _as_table(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
+

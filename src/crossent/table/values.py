@@ -1,0 +1,142 @@
+"""What the cells of an Arrow column mean: text, numbers, dates, and what counts as missing.
+
+The same reading serves training and prediction and every source, so that ``3`` in a CSV file, ``3`` in an integer column
+and ``3.0`` in a pandas column with gaps are one level, and an empty cell, ``?`` and a null are all missing.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# What means "no value" in a cell of text, after trimming. "None" is not among them: it is often a level of its own.
+MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL")
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
+# ISO 8601 is tried first. Month before day where both could be meant, as most exports with slashes are American.
+DATE_FORMATS = ("iso", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
+_ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+_CLOCK = r"^\S+([T ]+\d{1,2}:\d{2})"
+
+
+def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+    """The column as a chunked array of an ordinary type: dictionaries decoded, views and extension types undone."""
+    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.large_string())
+    return column
+
+
+def is_text(type_: pa.DataType) -> bool:
+    return pa.types.is_string(type_) or pa.types.is_large_string(type_)
+
+
+def documents(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Free text as it stands; missing becomes empty."""
+    column = plain(column)
+    return pc.fill_null(column if is_text(column.type) else texts(column), "")
+
+
+def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as text, one spelling a value; null where missing.
+
+    Text is trimmed; whole numbers are written without a point, whatever their type; booleans are ``True``, ``False``.
+    """
+    column = plain(column)
+    kind = column.type
+    if is_text(kind):
+        trimmed = pc.utf8_trim_whitespace(column)
+        missing = pc.is_in(trimmed, value_set=pa.array(MISSING, kind))
+        return pc.if_else(missing, pa.scalar(None, kind), trimmed) if pc.any(missing).as_py() else trimmed
+    if pa.types.is_boolean(kind):
+        return pc.if_else(column, "True", "False")
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        number = column.cast(pa.float64())
+        number = pc.if_else(pc.is_nan(number), pa.scalar(None, pa.float64()), number)
+        small = pc.and_(pc.equal(number, pc.trunc(number)), pc.less(pc.abs(number), 2.0**63))
+        whole = pc.if_else(small, number, 0.0).cast(pa.int64()).cast(pa.string())
+        return pc.if_else(small, whole, number.cast(pa.string()))
+    return column.cast(pa.string())
+
+
+def numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """The column as float64, NaN where missing; and the positions of cells that hold something else (NaN as well)."""
+    column = plain(column)
+    kind = column.type
+    nothing = np.empty(0, dtype=np.int64)
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan), nothing
+    if pa.types.is_duration(kind):
+        seconds = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
+        return numbers(column.cast(pa.int64()))[0] * seconds, nothing
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        return _parsed(texts(column))
+    return _to_numpy(column.cast(pa.float64(), safe=False)), nothing
+
+
+def _parsed(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        return _to_numpy(column.cast(pa.float64())), np.empty(0, dtype=np.int64)
+    except pa.ArrowInvalid:
+        good = pc.match_substring_regex(column, NUMBER)
+        bad = np.flatnonzero(pc.fill_null(pc.invert(good), False).to_numpy())
+        return _to_numpy(pc.if_else(good, column, pa.scalar(None, column.type)).cast(pa.float64())), bad
+
+
+def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    return np.array(pc.fill_null(column, np.nan).to_numpy(), dtype=np.float64)
+
+
+def date_format(column: pa.ChunkedArray) -> str | None:
+    """The format under which every value of a text column is a date, or None."""
+    present = texts(column).drop_null()
+    for name in DATE_FORMATS if len(present) else ():
+        if len(present) == len(dates(present, name)[0].drop_null()):
+            return name
+    return None
+
+
+def dates(column: pa.ChunkedArray, format: str) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """The column as timestamps by the wall clock, null where missing; and the positions of cells that are no dates.
+
+    A time of day may follow the date. An offset (``Z``, ``+02:00``) is converted to UTC; a column with a time zone, to
+    the clock there.
+    """
+    column = plain(column)
+    kind = column.type
+    nothing = np.empty(0, dtype=np.int64)
+    if pa.types.is_timestamp(kind):
+        clock = pc.local_timestamp(column) if kind.tz else column
+        return clock.cast(pa.timestamp("us"), safe=False), nothing
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("us"), safe=False), nothing
+    text = texts(column).cast(pa.string())
+    if format == "iso":
+        good = pc.match_substring_regex(text, _ISO)
+        parsed = _iso(pc.if_else(good, text, pa.scalar(None, pa.string())))
+    else:
+        forms = (format, f"{format} %H:%M:%S", f"{format} %H:%M")
+        parsed = pc.coalesce(*(pc.strptime(text, form, "us", error_is_null=True) for form in forms))
+    bad = pc.and_(pc.is_valid(text), pc.is_null(parsed))
+    return parsed, np.flatnonzero(bad.to_numpy())
+
+
+def _iso(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    zoned = pc.match_substring_regex(text, r"(Z|[+-]\d{2}:?\d{2})$")
+    zoned = pc.and_(zoned, pc.match_substring(text, ":"))
+    none = pa.scalar(None, pa.string())
+    try:
+        local = pc.if_else(zoned, none, text).cast(pa.timestamp("us"))
+        utc = pc.if_else(zoned, text, none).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:  # the shape of a date, but no such day (2023-02-30): one by one
+        return pc.strptime(pc.utf8_slice_codeunits(text, 0, 10), "%Y-%m-%d", "us", error_is_null=True)
+    return pc.coalesce(local, utc.cast(pa.timestamp("us")))
+
+
+def has_clock(column: pa.ChunkedArray) -> bool:
+    """Whether some of these timestamps have a time of day."""
+    return bool(pc.any(pc.not_equal(column, pc.floor_temporal(column, unit="day"))).as_py())
