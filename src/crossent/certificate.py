@@ -1,0 +1,162 @@
+"""How far a fit is from the optimum, proved: the duality gap.
+
+The dual of F is a maximum over probabilities p' whose residual s (p' - y) is orthogonal to every unpenalised column.
+Any such p' bounds F from below, and F(w) less that bound is a sum of terms that are never negative:
+
+    gap = sum_i s_i KL(p'_i || sigma(z_i)) + sum_j penalty(w_j) + penalty*(u_j) - u_j w_j,   u = -X.T @ (s (p' - y)).
+
+For L2 without an intercept p' = sigma(z) will do, and the gap is half the squared gradient (over l2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.margins import divergence_to_dual
+from crossent.objective import Objective, Point
+
+Array = NDArray[np.float64]
+
+
+class Outcome(Enum):
+    """How a fit ended; the value says it to the user."""
+
+    CONVERGED = "converged: the certified gap is within tol"
+    MAX_ITER = "stopped at max_iter before the gap was within tol"
+    STALLED = "stopped where rounding allows no further progress"
+    INTERRUPTED = "interrupted: these are the best weights so far"
+    SEPARABLE = "the classes are separable and nothing penalises the weights, so no finite optimum exists"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a fit proves about itself.
+
+    Attributes
+    ----------
+    objective : float
+        F at the returned weights: C times the weighted loss in nats, plus the penalty.
+    dual : float
+        A lower bound on F everywhere; minus infinity where none is known.
+    gap, relative_gap : float
+        objective - dual, which bounds F(w) - F*; and that over objective.
+    tol : float
+        The relative gap that was asked for.
+    gradient_norm : float
+        Euclidean norm of the gradient of the smooth part.
+    passes : float
+        Visits to every value of X.
+    seconds : float
+    n_iter : int
+    solver, outcome : str
+    converged : bool
+    """
+
+    objective: float
+    dual: float
+    gap: float
+    relative_gap: float
+    tol: float
+    gradient_norm: float
+    passes: float
+    seconds: float
+    n_iter: int
+    solver: str
+    outcome: str
+    converged: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the certificate as plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.outcome}\n"
+            f"objective {self.objective:.10g}, certified within {self.gap:.2g} of the optimum "
+            f"(relative gap {self.relative_gap:.2g}, asked {self.tol:.2g})\n"
+            f"{self.solver}: {self.n_iter} iterations, {self.passes:.4g} passes over the data, {self.seconds:.3g} s, "
+            f"gradient norm {self.gradient_norm:.2g}"
+        )
+
+
+class DualBound:
+    """The duality gap of points of one objective.
+
+    With an intercept, probabilities are mixed with one fixed distribution just enough that their weighted sums equal
+    the labels': p' = p + tau (q - p). That needs X.T @ s and X.T @ (s y), computed once, when first needed.
+    """
+
+    def __init__(self, objective: Objective):
+        self.objective = objective
+        design, s, y = objective.design, objective.s, objective.y
+        if objective.n_classes == 2:
+            self.label_sums = np.array([s @ y])
+        else:
+            self.label_sums = np.bincount(y, weights=s, minlength=objective.n_classes)
+        free = objective.penalty.free.reshape(-1)
+        self.needs_newton = bool(free[: design.columns].any())
+        self._column_sums: tuple[Array, Array] | None = None
+
+    def gap(self, point: Point, shift: Array | None = None) -> float:
+        """Return the duality gap at the point: no pass over X, O(n) work. Infinite where no dual point is known.
+
+        ``shift`` is X @ v for the Newton step v, needed when columns of X are unpenalised: then p' = p + p'(z) shift
+        is orthogonal to them.
+        """
+        objective = self.objective
+        if self.needs_newton:
+            return np.inf if shift is None else self._divergence(point, 0.0, np.zeros_like(self.label_sums), 1.0, shift)
+        tau, q, loss_gradient = 0.0, np.zeros_like(self.label_sums), point.loss_gradient
+        if objective.design.intercept:
+            tau, q = self._mixture(np.atleast_1d(loss_gradient[-1]))
+            if tau > 0.0:
+                column_sums, label_products = self._sums()
+                to_q = column_sums * q[0] if loss_gradient.ndim == 1 else np.outer(column_sums, q)
+                loss_gradient = loss_gradient + tau * (to_q - loss_gradient - label_products)
+        theta = objective.penalty.dual_scale(-loss_gradient)
+        gap = objective.penalty.gap(point.w, -theta * loss_gradient)
+        if tau > 0.0 or theta < 1.0:
+            gap += self._divergence(point, tau, q, theta, np.empty((0, *point.z.shape[1:])))
+        return gap
+
+    def _mixture(self, excess: Array) -> tuple[float, Array]:
+        """Return tau and q that make the probabilities' sums, now label_sums + excess, equal the labels' sums."""
+        sums = self.label_sums + excess
+        if len(sums) == 1:  # the other class's sum, for the same formula
+            sums = np.append(sums, self.objective.total - sums[0])
+            excess = np.append(excess, -excess[0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tau = float(np.nanmax(np.where(excess > 0.0, excess / sums, 0.0), initial=0.0))
+        if tau <= np.finfo(float).eps:
+            return 0.0, np.zeros_like(self.label_sums)
+        q = np.maximum(sums - excess / tau, 0.0) / self.objective.total
+        return tau, (q / q.sum())[: len(self.label_sums)]
+
+    def _sums(self) -> tuple[Array, Array]:
+        """Return X.T @ s and X.T @ (s y) (or of the one-hot labels): one pass."""
+        if self._column_sums is None:
+            objective = self.objective
+            s, y = objective.s, objective.y
+            if objective.n_classes == 2:
+                labels = s * y
+            else:
+                labels = np.zeros((len(y), objective.n_classes))
+                labels[np.arange(len(y)), y] = s
+            objective.passes += 1.0
+            self._column_sums = objective.design.tdot(s), objective.design.tdot(labels)
+        return self._column_sums
+
+    def _divergence(self, point: Point, tau: float, q: Array, theta: float, shift: Array) -> float:
+        objective = self.objective
+        return sum(
+            objective.design.over_rows(
+                lambda rows: divergence_to_dual(
+                    point.z[rows], objective.y[rows], objective.s[rows], tau, q, theta, shift[rows]
+                )
+            )
+        )

@@ -1,0 +1,343 @@
+"""The rows of X, dense or sparse, and the two products that are all a fit does with them: X @ w and X.T @ r.
+
+A design may carry an intercept: a column of ones after the columns of X, which is never stored. Coefficients are
+vectors of length ``width`` (two classes) or arrays of shape (width, K); margins have shape (n,) or (n, K).
+
+Each product is one pass over X. ``sandwich`` does both in one read of each block of rows. A design knows no formula.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
+from crossent.jit import kernel
+
+Array = NDArray[np.float64]
+Middle = Callable[[slice, Array], float | None]
+
+PRODUCT_SPEED = 16  # multiply-adds of a matrix product in the time of one of a pass, which memory bounds
+SMALL = 1 << 17  # values of X below which threads cost more than they give
+
+
+def as_design(X: Any, *, intercept: bool = True, n_jobs: int | None = None) -> Design:
+    """Return the design over X: an array (any numeric type, C or Fortran order) or a SciPy sparse matrix, uncopied."""
+    if sp.issparse(X):
+        return SparseDesign(X, intercept=intercept, n_jobs=n_jobs)
+    return DenseDesign(np.asarray(X), intercept=intercept, n_jobs=n_jobs)
+
+
+class Design(ABC):
+    """What every storage offers. ``n`` rows, ``columns`` of X, ``width`` = columns + 1 with an intercept."""
+
+    def __init__(self, shape: tuple[int, int], values: int, intercept: bool, n_jobs: int | None):
+        self.n, self.columns = shape
+        self.values = values
+        self.intercept = intercept
+        self.width = self.columns + intercept
+        self.threads = 1 if values < SMALL else cores(n_jobs)
+
+    @property
+    @abstractmethod
+    def pieces(self) -> list[slice]:
+        """Slices of rows whose sums are kept apart; they depend on the data only."""
+
+    @property
+    @abstractmethod
+    def gram_work(self) -> float:
+        """What a Gram matrix costs, in units of one multiply-add of a pass."""
+
+    @abstractmethod
+    def dot(self, v: Array) -> Array:
+        """Return X @ v, of shape (n,) or (n, K)."""
+
+    @abstractmethod
+    def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
+        """Return X.T @ t and the sum of what ``middle`` returned, where ``middle(rows, t)`` alters t = X[rows] @ v."""
+
+    @abstractmethod
+    def tdot(self, r: Array) -> Array:
+        """Return X.T @ r, of shape (width,) or (width, K)."""
+
+    @abstractmethod
+    def squares(self, h: Array) -> Array:
+        """Return (X * X).T @ h: the diagonal of the Gram matrix below, for each column of h."""
+
+    @abstractmethod
+    def gram(self, h: Array) -> Array:
+        """Return X.T @ diag(h) @ X for weights h >= 0 of shape (n,); a (width, width) array."""
+
+    def over_rows(self, block: Callable[[slice], Any]) -> list[Any]:
+        """Call ``block`` on every piece of rows, on all threads; return the results in order."""
+        return run([lambda rows=rows: block(rows) for rows in self.pieces], self.threads)  # type: ignore[misc]
+
+    def _bordered(self, inner: Array, edge: Array, corner: float) -> Array:
+        """Return the Gram matrix with the intercept's row and column."""
+        if not self.intercept:
+            return inner
+        out = np.empty((self.width, self.width))
+        out[:-1, :-1], out[-1, :-1], out[:-1, -1], out[-1, -1] = inner, edge, edge, corner
+        return out
+
+    def _with_ones(self, product: Array, r: Array) -> Array:
+        """Return X.T @ r with the intercept's entry, the sum of r, below it."""
+        if not self.intercept:
+            return product
+        total = in_order([r[rows].sum(axis=0, keepdims=True) for rows in self.pieces])
+        return np.concatenate([product, total])
+
+
+class DenseDesign(Design):
+    """An array. Blocks that are not float64 are converted as they are read, so the whole never is."""
+
+    def __init__(self, X: NDArray[Any], *, intercept: bool = True, n_jobs: int | None = None):
+        super().__init__(X.shape, X.size, intercept, n_jobs)
+        self.X = X
+
+    @cached_property
+    def pieces(self) -> list[slice]:
+        """Slices of rows whose sums are kept apart; they depend on the data only."""
+        blocks = -(-self.values // BLOCK_VALUES)
+        return split(self.n, -(-self.n // max(1, min(MAX_PIECES, blocks))))
+
+    @property
+    def gram_work(self) -> float:
+        """What a Gram matrix costs: n d^2 / 2 multiply-adds, but in products that memory does not bound."""
+        return self.n * self.columns**2 / 2 / PRODUCT_SPEED
+
+    def _blocks(self, rows: slice, values: int = BLOCK_VALUES) -> list[slice]:
+        inside = split(rows.stop - rows.start, max(1, values // max(1, self.columns)))
+        return [slice(rows.start + b.start, rows.start + b.stop) for b in inside]
+
+    def _block(self, rows: slice) -> Array:
+        return np.asarray(self.X[rows], dtype=np.float64)
+
+    def _margin(self, block: Array, v: Array) -> Array:
+        return block @ v[:-1] + v[-1] if self.intercept else block @ v
+
+    def dot(self, v: Array) -> Array:
+        """Return X @ v, of shape (n,) or (n, K)."""
+        z = np.empty((self.n, *v.shape[1:]))
+
+        def fill(rows: slice) -> None:
+            for b in self._blocks(rows):
+                z[b] = self._margin(self._block(b), v)
+
+        self.over_rows(fill)
+        return z
+
+    def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
+        """Return X.T @ t and the sum of what ``middle`` returned, in one read of X."""
+
+        def piece(rows: slice) -> tuple[Array, float]:
+            out, total = np.zeros_like(v), 0.0
+            for b in self._blocks(rows):
+                block = self._block(b)
+                t = self._margin(block, v)
+                total += middle(b, t) or 0.0
+                out[: self.columns] += block.T @ t
+                if self.intercept:
+                    out[-1] += t.sum(axis=0)
+            return out, total
+
+        parts = self.over_rows(piece)
+        return in_order([part for part, _ in parts]), sum(total for _, total in parts)
+
+    def tdot(self, r: Array) -> Array:
+        """Return X.T @ r, of shape (width,) or (width, K)."""
+
+        def piece(rows: slice) -> Array:
+            return in_order([self._block(b).T @ r[b] for b in self._blocks(rows)])
+
+        return self._with_ones(in_order(self.over_rows(piece)), r)
+
+    def squares(self, h: Array) -> Array:
+        """Return (X * X).T @ h."""
+
+        def piece(rows: slice) -> Array:
+            return in_order([np.square(self._block(b)).T @ h[b] for b in self._blocks(rows)])
+
+        return self._with_ones(in_order(self.over_rows(piece)), h)
+
+    def gram(self, h: Array) -> Array:
+        """Return X.T @ diag(h) @ X: half of n d^2 multiply-adds, as the product of one array with itself."""
+
+        def piece(rows: slice) -> tuple[Array, Array]:
+            inner, edge = np.zeros((self.columns, self.columns)), np.zeros(self.columns)
+            for b in self._blocks(rows, max(BLOCK_VALUES, 256 * self.columns)):
+                block = self._block(b)
+                root = np.sqrt(h[b])
+                scaled = block * root[:, None]
+                inner += scaled.T @ scaled
+                edge += scaled.T @ root
+            return inner, edge
+
+        parts = self.over_rows(piece)
+        inner, edge = in_order([a for a, _ in parts]), in_order([e for _, e in parts])
+        return self._bordered(inner, edge, h.sum())
+
+
+class SparseDesign(Design):
+    """A sparse matrix by rows, and by columns too once a product needs it: then no thread writes where another does."""
+
+    def __init__(self, X: Any, *, intercept: bool = True, n_jobs: int | None = None):
+        X = X if X.format in {"csr", "csc"} else X.tocsr()
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        if X.dtype not in {np.dtype(np.float64), np.dtype(np.float32)}:
+            X = X.astype(np.float64)
+        super().__init__(X.shape, X.nnz, intercept, n_jobs)
+        self._given = X
+
+    @cached_property
+    def rows(self) -> Any:
+        """The matrix as CSR."""
+        return self._given.tocsr()
+
+    @cached_property
+    def by_column(self) -> Any:
+        """The matrix as CSC; made once."""
+        return self._given.tocsc()
+
+    @cached_property
+    def pieces(self) -> list[slice]:
+        """Slices of rows whose sums are kept apart; they depend on the data only."""
+        return split_by_weight(self.rows.indptr, max(1, min(MAX_PIECES, self.values // BLOCK_VALUES)))
+
+    @cached_property
+    def gram_work(self) -> float:
+        """What a Gram matrix costs: the pairs of values in each row, and one sum for each piece of rows."""
+        lengths = np.diff(self.rows.indptr).astype(np.float64)
+        return float((lengths * (lengths + 1.0)).sum() / 2.0)
+
+    def _sums_fit(self, v: Array) -> bool:
+        """Tell whether keeping a sum for each piece costs little beside the pass itself."""
+        return len(self.pieces) * v[: self.columns].size <= self.values // 4
+
+    def dot(self, v: Array) -> Array:
+        """Return X @ v, of shape (n,) or (n, K)."""
+        z = np.empty((self.n, *v.shape[1:]))
+        start = v[-1] if self.intercept else np.zeros(v.shape[1:])[()]
+        self.over_rows(lambda rows: self._dot_into(v, start, z[rows], rows))
+        return z
+
+    def _dot_into(self, v: Array, start: Array, z: Array, rows: slice) -> None:
+        z[:] = start
+        X = self.rows
+        _compressed_dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
+
+    def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
+        """Return X.T @ t and the sum of what ``middle`` returned: one read of X, or two where columns are many."""
+        if not self._sums_fit(v):
+            t = self.dot(v)
+            total = sum(value or 0.0 for value in self.over_rows(lambda rows: middle(rows, t[rows])))
+            return self.tdot(t), total
+        X, start = self.rows, v[-1] if self.intercept else np.zeros(v.shape[1:])[()]
+
+        def piece(rows: slice) -> tuple[Array, float]:
+            t = np.empty((rows.stop - rows.start, *v.shape[1:]))
+            self._dot_into(v, start, t, rows)
+            total = middle(rows, t) or 0.0
+            out = np.zeros_like(v)
+            _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, t, out, False)
+            if self.intercept:
+                out[-1] += t.sum(axis=0)
+            return out, total
+
+        parts = self.over_rows(piece)
+        return in_order([part for part, _ in parts]), sum(total for _, total in parts)
+
+    def tdot(self, r: Array) -> Array:
+        """Return X.T @ r, of shape (width,) or (width, K)."""
+        return self._transposed_product(r, squared=False)
+
+    def squares(self, h: Array) -> Array:
+        """Return (X * X).T @ h."""
+        return self._transposed_product(h, squared=True)
+
+    def _transposed_product(self, r: Array, squared: bool) -> Array:
+        out = np.zeros((self.columns, *r.shape[1:]))
+        if self._sums_fit(out):
+            X = self.rows
+
+            def piece(rows: slice) -> Array:
+                part = np.zeros_like(out)
+                _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, r[rows], part, squared)
+                return part
+
+            return self._with_ones(in_order(self.over_rows(piece)), r)
+        T = self.by_column
+        columns = split_by_weight(T.indptr, len(self.pieces))
+
+        def columns_dot(c: slice) -> None:
+            _compressed_dot(T.indptr[c.start : c.stop + 1], T.indices, T.data, r, out[c], squared)
+
+        run([lambda c=c: columns_dot(c) for c in columns], self.threads)  # type: ignore[misc]
+        return self._with_ones(out, r)
+
+    def gram(self, h: Array) -> Array:
+        """Return X.T @ diag(h) @ X, summed from the outer products of the rows."""
+        X = self.rows
+        pieces = split_by_weight(X.indptr, max(1, min(MAX_PIECES, self.values // max(BLOCK_VALUES, self.columns**2))))
+
+        def piece(rows: slice) -> Array:
+            lower = np.zeros((self.columns, self.columns))
+            _outer_products(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, h[rows], lower)
+            return lower
+
+        lower = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
+        inner = lower + np.tril(lower, -1).T
+        edge = self._transposed_product(h, squared=False)[: self.columns] if self.intercept else np.empty(0)
+        return self._bordered(inner, edge, h.sum())
+
+
+@kernel
+def _compressed_dot(indptr, indices, data, v, out, squared):
+    """Add to each out[i] the product of compressed row (or column) i with v; the entries of X squared if asked."""
+    for i in range(out.shape[0]):
+        if out.ndim == 1:
+            total = 0.0
+            for e in range(indptr[i], indptr[i + 1]):
+                x = data[e]
+                total += (x * x if squared else x) * v[indices[e]]
+            out[i] += total
+        else:
+            for e in range(indptr[i], indptr[i + 1]):
+                x = data[e]
+                x = x * x if squared else x
+                j = indices[e]
+                for k in range(out.shape[1]):
+                    out[i, k] += x * v[j, k]
+
+
+@kernel
+def _scatter(indptr, indices, data, r, out, squared):
+    """Add X.T @ r of a block of compressed rows to out; the entries of X squared if asked."""
+    for i in range(r.shape[0]):
+        for e in range(indptr[i], indptr[i + 1]):
+            x = data[e]
+            x = x * x if squared else x
+            j = indices[e]
+            if r.ndim == 1:
+                out[j] += x * r[i]
+            else:
+                for k in range(r.shape[1]):
+                    out[j, k] += x * r[i, k]
+
+
+@kernel
+def _outer_products(indptr, indices, data, h, lower):
+    """Add the lower triangle of sum_i h_i x_i x_i.T; indices are sorted within a row."""
+    for i in range(h.size):
+        for e in range(indptr[i], indptr[i + 1]):
+            a, x = indices[e], h[i] * data[e]
+            for f in range(indptr[i], e + 1):
+                lower[a, indices[f]] += x * data[f]

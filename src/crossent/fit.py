@@ -1,0 +1,256 @@
+"""The functional core: choose a method, run it, certify the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossent.blocks import quiet_blas
+from crossent.certificate import Certificate, DualBound, Outcome
+from crossent.design import as_design
+from crossent.objective import Objective, Point
+from crossent.penalty import Penalty
+from crossent.solvers import SOLVERS, Solver, choose
+
+Array = NDArray[np.float64]
+
+STALL_STEPS = 5  # steps with neither a smaller gap nor a smaller objective, after which rounding is to blame
+SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin that far
+SEPARATING_SLACK = 1e-6  # rounding allowed, relative to the largest move
+SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step reports: its number, the objective, the relative gap (infinite while unknown), seconds so far."""
+
+    n_iter: int
+    objective: float
+    relative_gap: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of a fit.
+
+    Attributes
+    ----------
+    coef : array of shape (1, d), or (K, d) for K > 2 classes
+    intercept : array of shape (1,) or (K,)
+    certificate : Certificate
+    """
+
+    coef: Array
+    intercept: Array
+    certificate: Certificate
+
+
+def fit(
+    X: Any,
+    y: ArrayLike,
+    *,
+    n_classes: int = 2,
+    C: float = 1.0,
+    l1_ratio: float = 0.0,
+    fit_intercept: bool = True,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    solver: str = "auto",
+    start: tuple[ArrayLike, ArrayLike] | None = None,
+    n_jobs: int | None = None,
+    on_step: Callable[[Progress], Any] | None = None,
+) -> Fit:
+    """Minimise C sum_i s_i loss_i + l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2 until the certified relative gap is tol.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n, d)
+        Any numeric dtype, C or Fortran order; CSR or CSC. Never copied whole, but for one transpose of a sparse one.
+    y : array of shape (n,)
+        Labels in [0, 1] for two classes; class codes 0..K-1 for K > 2.
+    n_classes : int
+    C : float
+        Inverse strength of the penalty; infinite for none.
+    l1_ratio : float in [0, 1]
+    fit_intercept : bool
+        The intercept is never penalised.
+    sample_weight : array of shape (n,), optional
+    tol : float
+        Relative duality gap to certify, F(w) - F* <= tol F(w).
+    max_iter : int
+        Newton steps at most.
+    solver : 'auto' or a name in ``crossent.solvers.SOLVERS``
+    start : (coef, intercept), optional
+        A warm start, shaped as in ``Fit``.
+    n_jobs : int, optional
+        Threads; all cores by default. Results are the same bits for any number.
+    on_step : callable, optional
+        Called with a ``Progress`` at every step. A KeyboardInterrupt, also in it, ends the fit with the best weights.
+
+    Returns
+    -------
+    Fit
+    """
+    design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
+    labels: NDArray[Any] = np.ascontiguousarray(y, dtype=np.float64 if n_classes == 2 else np.int64)
+    s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    penalised = np.zeros(design.width)
+    penalised[: design.columns] = 0.0 if np.isinf(C) else 1.0
+    if not np.isinf(C):
+        s *= C
+    if n_classes > 2:
+        penalised = penalised[:, None]
+    objective = Objective(design, labels, s, Penalty(l1_ratio * penalised, (1.0 - l1_ratio) * penalised), n_classes)
+    with quiet_blas():
+        name = choose(objective) if solver == "auto" else solver
+        w, certificate = minimise(objective, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
+    return Fit(*_as_fitted(w, objective), certificate)
+
+
+def minimise(
+    objective: Objective,
+    solver: Solver,
+    w: Array,
+    tol: float,
+    max_iter: int,
+    on_step: Callable[[Progress], Any] | None = None,
+) -> tuple[Array, Certificate]:
+    """Step until the gap is certified, or say why not. The one loop of all methods."""
+    began = time.perf_counter()
+    bound = DualBound(objective)
+    watch = _Watch(objective, tol, max_iter)
+    point, gap, outcome = Point(w, np.empty(0), np.nan, w, w), np.inf, None
+    try:
+        point = objective.at(w)
+        while outcome is None:
+            gap, step = bound.gap(point), None
+            if gap > tol * point.value and watch.n_iter < max_iter:
+                step = solver.direction(objective, point, tol * point.value)
+                if bound.needs_newton:
+                    gap = bound.gap(point, step[1])
+            if on_step is not None:
+                on_step(Progress(watch.n_iter, point.value, gap / point.value, time.perf_counter() - began))
+            outcome = watch.verdict(point, gap, step)
+            if outcome is None and step is not None:
+                point = take_step(objective, point, *step)
+    except KeyboardInterrupt:
+        outcome = Outcome.INTERRUPTED
+    if not np.isfinite(gap):
+        gap = np.inf
+    certificate = Certificate(
+        objective=point.value,
+        dual=point.value - gap,
+        gap=gap,
+        relative_gap=gap / point.value if point.value > 0.0 else gap,
+        tol=tol,
+        gradient_norm=float(np.linalg.norm(point.gradient)),
+        passes=objective.passes,
+        seconds=time.perf_counter() - began,
+        n_iter=watch.n_iter,
+        solver=solver.name,
+        outcome=outcome.value,
+        converged=outcome is Outcome.CONVERGED,
+    )
+    return point.w, certificate
+
+
+class _Watch:
+    """What the loop remembers in order to say how a fit ends."""
+
+    def __init__(self, objective: Objective, tol: float, max_iter: int):
+        self.objective, self.tol, self.max_iter = objective, tol, max_iter
+        self.n_iter = 0
+        self.separable = False
+        self.first = self.last = self.best_value = self.best_gap = np.inf
+        self.since_best = 0
+
+    def verdict(self, point: Point, gap: float, step: tuple[Array, Array] | None) -> Outcome | None:
+        """Return how the fit ends here, or None for one more step."""
+        before, self.last = self.last, point.value
+        self.first = point.value if np.isinf(self.first) else self.first
+        better = gap < self.best_gap or point.value < self.best_value
+        self.since_best = 0 if better else self.since_best + 1
+        self.best_gap, self.best_value = min(gap, self.best_gap), min(point.value, self.best_value)
+        if step is not None and self.objective.penalty.free.all():
+            self.separable = self.separable or separates(self.objective, step[1])
+        if self.separable:
+            done = (
+                step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
+            )
+            return Outcome.SEPARABLE if done else self._go_on()
+        if gap <= self.tol * point.value:
+            return Outcome.CONVERGED
+        if step is None:
+            return Outcome.MAX_ITER
+        return Outcome.STALLED if self.since_best >= STALL_STEPS else self._go_on()
+
+    def _go_on(self) -> Outcome | None:
+        self.n_iter += 1
+        return None
+
+
+def separates(objective: Objective, dz: Array) -> bool:
+    """Tell whether a direction proves that no finite optimum exists: it moves no margin the wrong way, some far."""
+    weighted = objective.s > 0.0
+    if objective.n_classes == 2:
+        toward = np.where(objective.y == 1.0, dz, np.where(objective.y == 0.0, -dz, -np.abs(dz)))
+    else:
+        own = np.take_along_axis(dz, objective.y[:, None], axis=1)
+        others = dz.copy()
+        np.put_along_axis(others, objective.y[:, None], -np.inf, axis=1)
+        toward = own[:, 0] - others.max(axis=1)
+    toward = toward[weighted]
+    far = float(toward.max(initial=0.0))
+    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -SEPARATING_SLACK * far
+
+
+def take_step(objective: Objective, point: Point, v: Array, dz: Array) -> Point:
+    """Return the point at w + t v for a t that nearly minimises the objective along v. Half a pass, however many t."""
+    t = _step_length(objective, point, v, dz)
+    return objective.at(point.w + t * v, point.z + t * dz)
+
+
+def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
+    """Return a step length by Newton's method in one dimension, from 1, kept inside a bracket of the minimum."""
+    l2 = objective.penalty.l2
+    pull, bend = float((l2 * point.w * v).sum()), float((l2 * v * v).sum())
+    slope_at_0 = float((point.gradient * v).sum())
+    t, low, high = 1.0, 0.0, np.inf
+    for _ in range(30):
+        _, slope, second = objective.along(point, dz, t)
+        slope, second = slope + pull + t * bend, second + bend
+        if abs(slope) <= 0.1 * abs(slope_at_0):
+            break
+        low, high = (t, high) if slope < 0.0 else (low, t)
+        newton = t - slope / second if second > 0.0 else np.inf
+        fallback = 4.0 * t if high == np.inf else (low + high) / 2.0
+        t = newton if low < newton < min(high, 4.0 * t) else fallback
+    return t
+
+
+def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:
+    """Return the starting coefficients in the objective's shape."""
+    w = np.zeros(objective.shape)
+    if start is not None:
+        coef, intercept = (np.asarray(part, dtype=np.float64) for part in start)
+        w[: objective.design.columns] = coef[0] if w.ndim == 1 else coef.T
+        if objective.design.intercept:
+            w[-1] = intercept[0] if w.ndim == 1 else intercept
+    return w
+
+
+def _as_fitted(w: Array, objective: Objective) -> tuple[Array, Array]:
+    """Return coef of shape (1 or K, d) and intercept of shape (1 or K,); of unpenalised classes, the sum is zero."""
+    if w.ndim == 2:
+        w = np.where(objective.penalty.free, w - w.mean(axis=1, keepdims=True), w)
+    rows = w.T if w.ndim == 2 else w[None, :]
+    columns = objective.design.columns
+    intercept = rows[:, columns].copy() if objective.design.intercept else np.zeros(len(rows))
+    return np.ascontiguousarray(rows[:, :columns]), intercept

@@ -1,0 +1,194 @@
+"""Where loss, data and penalty meet: value, gradient X.T @ r, Hessian products, Gram matrix.
+
+    F(w) = sum_i s_i loss(z_i, y_i) + l1 |w|_1 + l2/2 |w|^2,    z = X w + b
+
+The weights s already hold C. A solver sees an ``Objective`` and knows neither storage nor sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from crossent.design import Design, as_design
+from crossent.margins import along_line, bend, curvature_into, loss_and_residual
+from crossent.penalty import Penalty
+
+Array = NDArray[np.float64]
+
+INTERCEPT_STEPS = 10
+INTERCEPT_TOLERANCE = 1e-13  # of the sum of the weights
+
+
+@dataclass(frozen=True)
+class Point:
+    """Coefficients and what is known there. ``gradient`` is of the smooth part: loss and L2."""
+
+    w: Array
+    z: Array
+    value: float
+    loss_gradient: Array
+    gradient: Array
+
+
+class Objective:
+    """F for one data set. Coefficients have shape (width,), or (width, K) for K > 2 classes.
+
+    Parameters
+    ----------
+    design : Design
+    y : array of shape (n,): labels in [0, 1], or class codes as int64 when n_classes > 2
+    s : array of shape (n,): weights of the rows, C included
+    penalty : Penalty
+    n_classes : int
+
+    Attributes
+    ----------
+    passes : float
+        Visits to every value of X so far, one for each pair of products X @ v and X.T @ r.
+    """
+
+    def __init__(self, design: Design, y: NDArray[Any], s: Array, penalty: Penalty, n_classes: int = 2):
+        self.design, self.penalty, self.n_classes = design, penalty, n_classes
+        self.y, self.s = y, s
+        self.shape: tuple[int, ...] = (design.width,) if n_classes == 2 else (design.width, n_classes)
+        self.total = float(s.sum())
+        self.passes = 0.0
+
+    def at(self, w: Array, z: Array | None = None) -> Point:
+        """Return the point at w: one pass; half a pass when its margins ``z`` are known.
+
+        With ``z`` known, the intercept is first moved to its optimum for the other coefficients, which takes no pass.
+        """
+        if z is None:
+            self.passes += 1.0
+            z = np.empty((self.design.n, *self.shape[1:]))
+
+            def middle(rows: slice, t: Array) -> float:
+                z[rows] = t
+                return loss_and_residual(t, self.y[rows], self.s[rows], t)
+
+            loss_gradient, loss = self.design.sandwich(w, middle)
+        else:
+            self.passes += 0.5
+            w, z, r, loss = self._with_best_intercept(w, z)
+            loss_gradient = self.design.tdot(r)
+        value = loss + self.penalty.value(w)
+        return Point(w, z, value, loss_gradient, loss_gradient + self.penalty.l2 * w)
+
+    def _residual(self, z: Array) -> tuple[Array, float]:
+        r = np.empty_like(z)
+        loss = self.design.over_rows(lambda rows: loss_and_residual(z[rows], self.y[rows], self.s[rows], r[rows]))
+        return r, sum(loss)
+
+    def _with_best_intercept(self, w: Array, z: Array) -> tuple[Array, Array, Array, float]:
+        """Return w, z, residual and loss after Newton's method in the intercept alone, which sees only z."""
+        r, loss = self._residual(z)
+        for _ in range(INTERCEPT_STEPS if self.design.intercept else 0):
+            excess = r.sum(axis=0)
+            if np.abs(excess).max() <= INTERCEPT_TOLERANCE * self.total:
+                break
+            h = self.curvature_at(z)
+            if z.ndim == 1:
+                step = -excess / h.sum()
+            else:
+                weighted = self.s[:, None] * h
+                step = -np.linalg.pinv(np.diag(weighted.sum(axis=0)) - h.T @ weighted, hermitian=True) @ excess
+            moved = z + step
+            moved_r, moved_loss = self._residual(moved)
+            if not moved_loss < loss:
+                break
+            w = w.copy()
+            w[-1] += step
+            z, r, loss = moved, moved_r, moved_loss
+        return w, z, r, loss
+
+    def margins(self, v: Array) -> Array:
+        """Return X @ v: half a pass."""
+        self.passes += 0.5
+        return self.design.dot(v)
+
+    def curvature_at(self, z: Array) -> Array:
+        """Return what the Hessian at margins z needs: s sigma (1 - sigma), or softmax rows. No pass."""
+        h = np.empty_like(z)
+        self.design.over_rows(lambda rows: curvature_into(z[rows], self.s[rows], h[rows]))
+        return h
+
+    def hessian_product(self, h: Array, v: Array) -> Array:
+        """Return the Hessian of the smooth part times v, X.T @ (h * (X @ v)) + l2 v: one pass."""
+        self.passes += 1.0
+        product, _ = self.design.sandwich(v, lambda rows, t: bend(h[rows], self.s[rows], t))
+        return product + self.penalty.l2 * v
+
+    def hessian_diagonal(self, h: Array) -> tuple[Array, Array]:
+        """Return the Hessian's diagonal and the columns' means weighted by curvature, shaped as w: one pass."""
+        self.passes += 1.0
+        own = h if h.ndim == 1 else self.s[:, None] * h * (1.0 - h)
+        weight = np.maximum(own.sum(axis=0), np.finfo(float).tiny)
+        return self.design.squares(own) + self.penalty.l2, self.design.tdot(own) / weight
+
+    def hessian(self, h: Array) -> Array:
+        """Return the Hessian of the smooth part, coefficients in C order: one Gram pass for each pair of classes."""
+        width, K = self.design.width, 1 if h.ndim == 1 else self.n_classes
+        if K == 1:
+            self.passes += 1.0
+            return self.design.gram(h) + np.diag(self.penalty.l2)
+        self.passes += K * (K + 1) / 2
+        out = np.empty((width, K, width, K))
+        for k in range(K):
+            out[:, k, :, k] = self.design.gram(self.s * h[:, k] * (1.0 - h[:, k])) + np.diag(self.penalty.l2[:, 0])
+            for m in range(k):
+                out[:, k, :, m] = out[:, m, :, k] = -self.design.gram(self.s * h[:, k] * h[:, m])
+        return out.reshape(width * K, width * K)
+
+    def along(self, point: Point, dz: Array, step: float) -> tuple[float, float, float]:
+        """Return the loss at z + step dz and its first two derivatives in step. No pass."""
+        parts = self.design.over_rows(
+            lambda rows: along_line(point.z[rows], dz[rows], self.y[rows], self.s[rows], step),
+        )
+        value, slope, second = (sum(column) for column in zip(*parts, strict=True))
+        return value, slope, second
+
+
+def gradient(
+    w: ArrayLike,
+    b: float,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], float]:
+    """Return the gradient of the mean loss in the weights and the bias, the last line of (4.61).
+
+    dL/dw_j = (sigma(w.x + b) - y) x_j and dL/db = sigma(w.x + b) - y, averaged over the rows of X.
+
+    Parameters
+    ----------
+    w : array of shape (d,)
+    b : float
+    X : array of shape (d,), one example; or array or sparse matrix of shape (n, d)
+    y : label or labels in [0, 1]
+    sample_weight : array of shape (n,), optional
+        The mean is weighted by it.
+
+    Returns
+    -------
+    dw : array of shape (d,)
+    db : float
+
+    Notes
+    -----
+    One pass over X.
+    """
+    X = X if sp.issparse(X) else np.atleast_2d(np.asarray(X))
+    y = np.atleast_1d(np.asarray(y, dtype=np.float64))
+    if y.shape != (X.shape[0],):
+        raise ValueError(f"y has shape {y.shape}, X has {X.shape[0]} rows; give one label a row")
+    s = np.ones(len(y)) if sample_weight is None else np.array(sample_weight, dtype=np.float64, ndmin=1)
+    none = np.zeros(X.shape[1] + 1)
+    objective = Objective(as_design(X), y, s / s.sum(), Penalty(none, none))
+    point = objective.at(np.append(np.asarray(w, dtype=np.float64), float(b)))
+    return point.gradient[:-1], float(point.gradient[-1])

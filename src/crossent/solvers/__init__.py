@@ -1,0 +1,46 @@
+"""The methods, one a file, and which of them suits a problem's shape.
+
+A method offers ``direction(objective, point, target) -> (v, X @ v)``; the loop in ``fit.py`` owns line search,
+certificate and verdict. ``target`` is the gap that would be enough: a method need not work harder than that.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.design import PRODUCT_SPEED
+from crossent.objective import Objective, Point
+from crossent.solvers.cholesky import NewtonCholesky
+from crossent.solvers.newton_cg import NewtonCG
+
+Array = NDArray[np.float64]
+
+
+class Solver(Protocol):
+    """A method that proposes steps."""
+
+    name: str
+
+    def direction(self, objective: Objective, point: Point, target: float) -> tuple[Array, Array]:
+        """Return a descent direction v, shaped as the coefficients, and X @ v."""
+        ...
+
+
+SOLVERS: dict[str, type[Solver]] = {"cholesky": NewtonCholesky, "newton-cg": NewtonCG}
+
+CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gradients: about twenty of each
+LARGEST_HESSIAN = 4000
+
+
+def choose(objective: Objective) -> str:
+    """Return the method whose cost for one Newton step is least, by the shape of the data and nothing else."""
+    design = objective.design
+    order = int(np.prod(objective.shape))
+    if order > LARGEST_HESSIAN:
+        return "newton-cg"
+    pairs = objective.n_classes * (objective.n_classes + 1) / 2 if objective.n_classes > 2 else 1
+    cholesky = pairs * design.gram_work + order**3 / 3 / PRODUCT_SPEED
+    return "cholesky" if cholesky <= CG_PRODUCTS * design.values * (order / design.width) else "newton-cg"
