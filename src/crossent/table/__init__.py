@@ -1,10 +1,15 @@
 """Tables: any file or table of rows -> typed columns -> the design matrix X.
 
->>> table = read_table("reviews.csv")                      # any file or table -> Arrow
->>> schema = Schema.guess(table, target="label")           # what each column is for
->>> table = with_target(table, "label")                    # rows whose target is there
->>> classes = classes_of(table, "label"); y = codes_of(table, "label", classes)
->>> encoder, X = Encoder.fit_transform(table, schema)      # y: 0..K-1, X: dense or CSR
+In order::
+
+    table = read_table("reviews.csv")                # any file or table -> Arrow
+    schema = Schema.guess(table, target="label")     # what each column is for; schema.describe() prints it
+    table = with_target(table, "label")              # the rows whose target is there
+    classes = classes_of(table, "label")             # the user's values, sorted
+    y = codes_of(table, "label", classes)            # 0..K-1
+    encoder, X = Encoder.fit_transform(table, schema)  # X: dense or CSR, float64
+
+and for new rows, in pieces if need be: ``encoder.transform(batch) for batch in read(source)``.
 """
 
 from crossent.table.encode import Encoder

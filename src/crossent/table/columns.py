@@ -1,13 +1,13 @@
 """One encoder a kind of column: values in, a block of the design matrix out.
 
 Every encoder has the same face. ``fit(name, column)`` learns and also gives the block for the rows it learned from;
-``block(column)`` gives it for any rows; ``names`` are its features; ``center`` and ``scale`` take a feature back to its own
-scale (``value = center + scale * x``); ``state()`` splits into JSON and arrays, and ``restore`` takes them back.
+``block(column)`` gives it for any rows; ``names`` are its features; ``center`` and ``scale`` take a feature back to its
+own scale (``value = center + scale * x``); ``state()`` splits into JSON and arrays, and ``restore`` takes them back.
 """
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,27 +19,37 @@ from crossent.table import values
 from crossent.table.packed import pack, unpack
 
 Arrays = Mapping[str, np.ndarray]
-Block = np.ndarray | sparse.csr_matrix
+Block: TypeAlias = "np.ndarray | sparse.csr_matrix"
 RARE = 2  # a level seen in fewer rows than this shares one place with every other such level, and with new ones
 
 
-class ColumnEncoder(Protocol):
-    """What `Encoder` asks of each column's encoder."""
+class ColumnEncoder:
+    """What is common: a name, features on their own scale, no arrays."""
 
     kind: ClassVar[str]
-    per_row: int | None  # stored entries a row, at most; None if any number (text)
+    name: str
+    per_row: int | None = None  # stored entries a row, at most; None if any number
 
     @property
-    def names(self) -> list[str]: ...
+    def names(self) -> list[str]:
+        raise NotImplementedError
+
     @property
-    def center(self) -> np.ndarray: ...
+    def center(self) -> np.ndarray:
+        return np.zeros(len(self.names))
+
     @property
-    def scale(self) -> np.ndarray: ...
-    def block(self, column: pa.ChunkedArray) -> Block: ...
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]: ...
+    def scale(self) -> np.ndarray:
+        return np.ones(len(self.names))
+
+    def block(self, column: pa.ChunkedArray) -> Block:
+        raise NotImplementedError
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        raise NotImplementedError
 
 
-class Number:
+class Number(ColumnEncoder):
     """A number, standardised: ``(x - mean) / standard deviation``; missing ones get the mean, and an indicator column.
 
     The indicator ``<name> is missing`` exists if some value was missing when learning.
@@ -49,7 +59,7 @@ class Number:
 
     def __init__(self, name: str, mean: float, deviation: float, missing: bool):
         self.name, self.mean, self.deviation, self.missing = name, mean, deviation, missing
-        self.per_row = 1 + missing
+        self.per_row: int = 1 + missing
 
     @classmethod
     def fit(cls, name: str, column: pa.ChunkedArray, *, indicator: bool = True) -> tuple["Number", np.ndarray]:
@@ -117,17 +127,17 @@ def _tell_unreadable(name: str, column: pa.ChunkedArray, bad: np.ndarray, good: 
     row = int(bad[0])
     first = f"{str(values.plain(column)[row].as_py())[:40]!r} in data row {row + 1:,}"
     if not good:
-        raise CrossentError(f"column {name!r} should hold a {kind} and holds none (first: {first}); check the column's kind")
+        raise CrossentError(f"column {name!r} should hold {kind}s and holds none (first: {first}); check its kind")
     cells = "cell holds" if len(bad) == 1 else "cells hold"
     message = f"column {name!r}: {len(bad):,} {cells} no {kind} (first: {first}); taken as missing"
     warnings.warn(message, DataWarning, stacklevel=2)
 
 
-class Category:
+class Category(ColumnEncoder):
     """One-hot levels, with a place for missing and one that rare and new levels share.
 
-    Those two places exist if there was something to learn them from. Without a place a row has no entry in the block, so
-    the score is that of the other columns.
+    Those two places exist if there was something to learn them from. Without a place a row has no entry in the block,
+    so its score is that of the other columns.
     """
 
     kind: ClassVar[str] = "category"
@@ -165,14 +175,6 @@ class Category:
         levels = [f"{self.name}={level}" for level in self.levels.to_pylist()]
         return levels + [f"{self.name} is rare"] * self.rare + [f"{self.name} is missing"] * self.missing
 
-    @property
-    def center(self) -> np.ndarray:
-        return np.zeros(len(self.levels) + self.rare + self.missing)
-
-    @property
-    def scale(self) -> np.ndarray:
-        return np.ones(len(self.levels) + self.rare + self.missing)
-
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {"rare": self.rare, "missing": self.missing}, pack("levels", self.levels)
 
@@ -188,8 +190,8 @@ def _natural(level: str) -> tuple[float, str]:
         return np.inf, level
 
 
-class Date:
-    """Year as a number; month, weekday and (if some have a time of day) hour as categories; one indicator for missing."""
+class Date(ColumnEncoder):
+    """Year as a number; month, weekday and (with a time of day) hour as categories; one indicator for missing."""
 
     kind: ClassVar[str] = "date"
     WEEKDAYS: ClassVar[list[str]] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -242,7 +244,8 @@ class Date:
         return np.concatenate([self.year.scale, *(part.scale for part in self.parts)])
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        parts, arrays = {}, {}
+        parts: dict[str, Any] = {}
+        arrays: dict[str, np.ndarray] = {}
         for part in self.parts:
             short = part.name.rpartition(".")[2]
             parts[short], own = part.state()
@@ -259,7 +262,7 @@ class Date:
         return cls(name, str(meta["format"]), year, parts)
 
 
-class Text:
+class Text(ColumnEncoder):
     """Words and word pairs of at least two rows, weighted by TF-IDF; each row scaled to length one."""
 
     kind: ClassVar[str] = "text"
@@ -282,19 +285,13 @@ class Text:
         raise CrossentError(f"column {name!r} is text without a single word; drop it")
 
     def block(self, column: pa.ChunkedArray) -> Block:
+        if not len(column):
+            return sparse.csr_matrix((0, len(self.names)))
         return self.vectorizer.transform(values.documents(column).to_pylist())
 
     @property
     def names(self) -> list[str]:
         return [f"{self.name}:{term}" for term in self.vectorizer.get_feature_names_out()]
-
-    @property
-    def center(self) -> np.ndarray:
-        return np.zeros(len(self.vectorizer.vocabulary_))
-
-    @property
-    def scale(self) -> np.ndarray:
-        return np.ones(len(self.vectorizer.vocabulary_))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         terms = pa.array(self.vectorizer.get_feature_names_out().tolist(), pa.string())
@@ -310,7 +307,7 @@ class Text:
         return cls(name, vectorizer)
 
 
-class Sparse:
+class Sparse(ColumnEncoder):
     """A row's numbers by index (an Arrow map of integers to numbers), as they are; indices not learned are ignored."""
 
     kind: ClassVar[str] = "sparse"
@@ -342,14 +339,6 @@ class Sparse:
     @property
     def names(self) -> list[str]:
         return [f"{self.name}[{index}]" for index in self.indices.tolist()]
-
-    @property
-    def center(self) -> np.ndarray:
-        return np.zeros(len(self.indices))
-
-    @property
-    def scale(self) -> np.ndarray:
-        return np.ones(len(self.indices))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, {"indices": self.indices}

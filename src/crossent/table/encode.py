@@ -19,7 +19,8 @@ class Encoder:
     """What was learned from the columns of a table: means, scales, levels, vocabularies.
 
     Made by `fit`, `fit_transform` or `from_saved`. `transform` gives the design matrix of any table with those columns;
-    others are ignored. Numbers are standardised in it, so that the penalty treats them alike; `unscale` takes weights back.
+    others are ignored. Numbers are standardised in it, so that the penalty treats them alike; `unscale` takes weights
+    back to the numbers' own scale.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Encoder:
 
     @classmethod
     def fit_transform(cls, table: pa.Table, schema: Schema) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix]":
-        """`fit`, and the design matrix of the same rows: the bits that `transform` would give, for half the work."""
+        """`fit`, and the design matrix of the same rows, as `transform` would give it, for half the work."""
         table = _as_table(table)
         schema.require(table.column_names)
         columns, blocks = [], []
@@ -67,21 +68,26 @@ class Encoder:
         table = _as_table(table)
         lacking = [column.name for column in self.columns if column.name not in table.column_names]
         if lacking:
-            raise CrossentError(f"the table lacks {listed(lacking)}, needed by the model; it has {listed(table.column_names)}")
+            raise CrossentError(f"the table lacks {listed(lacking)}; it has {listed(table.column_names)}")
         return self._assemble([column.block(table[column.name]) for column in self.columns])
 
     def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
         if self.is_sparse:
-            if len(blocks) == 1:
-                return sparse.csr_matrix(blocks[0])
-            return sparse.hstack([sparse.csr_matrix(block) for block in blocks], format="csr")
-        dense = [block.toarray() if sparse.issparse(block) else block for block in blocks]
+            X = sparse.csr_matrix(blocks[0]) if len(blocks) == 1 else sparse.hstack(blocks, format="csr")
+            X.sort_indices()
+            return X
+        dense = [block if isinstance(block, np.ndarray) else block.toarray() for block in blocks]
         return np.ascontiguousarray(np.hstack(dense))
 
     @property
+    def inputs(self) -> list[str]:
+        """The names of the columns that `transform` needs."""
+        return [column.name for column in self.columns]
+
+    @property
     def is_sparse(self) -> bool:
-        entries = [column.per_row for column in self.columns]
-        return None in entries or sum(entries) < _DENSE * len(self.feature_names)  # type: ignore[arg-type]
+        entries = [column.per_row for column in self.columns if column.per_row is not None]
+        return len(entries) < len(self.columns) or sum(entries) < _DENSE * len(self.feature_names)
 
     @cached_property
     def feature_names(self) -> list[str]:
@@ -108,7 +114,7 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """All but the arrays, as JSON: one entry a column, in the order of X."""
-        return {"columns": [{"name": c.name, "kind": c.kind, **c.state()[0]} for c in self.columns]}  # type: ignore[attr-defined]
+        return {"columns": [{"name": c.name, "kind": c.kind, **c.state()[0]} for c in self.columns]}
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays, named ``<position of the column>.<what>``."""
@@ -135,4 +141,3 @@ class Encoder:
 
 def _as_table(table: pa.Table | pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
-

@@ -100,17 +100,15 @@ def delimited(
         names = [f"column{i}" for i in range(1, len(rows[0]) + 1)]
         if header is None:
             named = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            warnings.warn(f"{name}: no header (its first row is like the rows below); columns are {named}", DataWarning, 2)
-    reader = None
+            message = f"{name}: no header (its first row is like the rows below); columns are {named}"
+            warnings.warn(message, DataWarning, stacklevel=2)
     try:
         reader = arrow_csv.open_csv(
             text,
             read_options=arrow_csv.ReadOptions(
                 column_names=names, skip_rows_after_names=int(has_header), block_size=BLOCK, use_threads=False
             ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, quote_char=quote, newlines_in_values=bool(quote)
-            ),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=bool(quote)),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={n: pa.string() for n in names},
                 strings_can_be_null=False,
@@ -122,7 +120,8 @@ def delimited(
             last = batch if batch.num_rows else last
             yield batch
     except pa.ArrowInvalid as error:
-        raise CrossentError(_csv_message(name, str(error), len(names), "header" if has_header else "first row")) from None
+        first = "header" if has_header else "first row"
+        raise CrossentError(f"{name}: {_csv_message(str(error), len(names), first)}") from None
     if quote and raw.quotes % 2 and last is not None and any(str(c[-1]).endswith("\n") for c in last.columns):
         raise CrossentError(f"{name}: a quotation mark opens in the last row and never closes; close or double it")
     raw.tell_latin1()
@@ -136,9 +135,9 @@ def _delimiter(head: str) -> str:
 def _head_rows(head: str, delimiter: str, *, quoted: bool, limit: int = 1000) -> list[list[str]]:
     """The first rows, for looking only; the last may be cut short and is left out if there are others."""
     rows: list[list[str]] = []
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    lines = io.StringIO(head, newline="")
     try:
-        for row in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quoting=quoting):
+        for row in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE):
             if row:
                 rows.append(row)
             if len(rows) > limit:
@@ -162,17 +161,17 @@ def _has_header(rows: list[list[str]], columns: Sequence[str] | None) -> bool:
     return not any(again) or [*map(str.strip, first)] in [[*map(str.strip, row)] for row in rest]
 
 
-def _csv_message(name: str, message: str, width: int, what: str) -> str:
+def _csv_message(message: str, width: int, first: str) -> str:
     ragged = re.match(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", message, re.DOTALL)
     if ragged:
         row, _, got, text = ragged.groups()
         where = f"row {int(row):,}" if row else "a row"
         shown = text if len(text) <= 60 else text[:57] + "..."
         columns = "column" if got == "1" else "columns"
-        return f"{name}: {where} has {got} {columns}, the {what} has {width}: {shown!r}; mend the row, or quote its fields"
+        return f"{where} has {got} {columns}, the {first} has {width}: {shown!r}; mend the row, or quote its fields"
     if "straddling" in message:
-        return f"{name}: a row is longer than {BLOCK >> 20} MB; look for a quotation mark that never closes"
-    return f"{name}: cannot be read as delimited text: {message.splitlines()[0]}"
+        return f"a row is longer than {BLOCK >> 20} MB; look for a quotation mark that never closes"
+    return f"cannot be read as delimited text: {message.splitlines()[0]}"
 
 
 def present(columns: Sequence[str] | None, names: Sequence[str], where: str) -> list[str]:
@@ -211,6 +210,8 @@ def json_lines(stream: io.BufferedReader, name: str, *, columns: Sequence[str] |
             table = arrow_json.read_json(io.BytesIO(block), read_options=options)
         except pa.ArrowInvalid as error:
             raise CrossentError(f"{name}: {_json_blame(block, done) or first_line(error)}") from None
+        if columns and not done:
+            present(columns, table.column_names, name)
         done += block.count(b"\n")
         for column in [column for column in columns or () if column not in table.column_names]:
             table = table.append_column(column, pa.nulls(table.num_rows))
@@ -233,7 +234,7 @@ def _json_blame(block: bytes, before: int) -> str | None:
         except ValueError as error:
             return f"line {number:,} is not JSON ({first_line(error)}): {line[:60].decode('utf-8', 'replace')!r}"
         if not isinstance(item, dict):
-            return f"line {number:,} holds {words.get(type(item), 'null')}, not an object such as {{\"text\": ...}}"
+            return f'line {number:,} holds {words.get(type(item), "null")}, not an object such as {{"text": ...}}'
         for key, value in item.items():
             if value is not None and kinds.setdefault(key, words[type(value)]) != words[type(value)]:
                 return f"line {number:,}: {key!r} is {words[type(value)]} here and {kinds[key]} before; make them alike"
@@ -250,7 +251,8 @@ def parquet(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterato
     try:
         file = pq.ParquetFile(_seekable(stream))
         wanted = None if columns is None else present(columns, file.schema_arrow.names, name)
-        yield pa.RecordBatch.from_pylist([], file.schema_arrow if wanted is None else _select(file.schema_arrow, wanted))
+        schema = file.schema_arrow
+        yield _no_rows(schema if wanted is None else pa.schema([schema.field(column) for column in wanted]))
         yield from file.iter_batches(columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise CrossentError(f"{name}: cannot be read as Parquet: {first_line(error)}") from None
@@ -265,9 +267,8 @@ def arrow(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterator[
         else:
             schema, batches = (reader := pa.ipc.open_stream(stream)).schema, iter(reader)
         wanted = present(columns, schema.names, name)
-        yield pa.RecordBatch.from_pylist([], schema)
-        for batch in batches:
-            yield batch if columns is None else batch.select(wanted)
+        for batch in (_no_rows(schema), *batches):
+            yield batch.select(wanted)
     except (pa.ArrowException, OSError) as error:
         raise CrossentError(f"{name}: cannot be read as Arrow: {first_line(error)}") from None
 
@@ -276,12 +277,13 @@ def _seekable(stream: Any) -> Any:
     return stream if stream.seekable() else pa.BufferReader(stream.read())
 
 
-def _select(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """So that a file without rows still tells its columns."""
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
 def svmlight(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    """``label index:value ...``: a column ``label``, and a column ``x`` with each row's numbers by index (an Arrow map)."""
+    """``label index:value ...``: columns ``label`` and ``x``, an Arrow map of each row's numbers by index."""
     import numpy as np
     from sklearn.datasets import load_svmlight_file
 

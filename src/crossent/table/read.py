@@ -34,8 +34,8 @@ def read(
     Yields
     ------
     pyarrow.RecordBatch
-        Always at least one (it may hold no rows), with the same unique column names in the same order. Delimited text is
-        text in every column. From JSON lines types may differ from batch to batch, and later ones may have more columns.
+        Always at least one (it may hold no rows), with the same unique column names in the same order. Delimited text
+        is text in every column. From JSON lines types may differ from batch to batch, and columns may be added.
 
     Raises
     ------
@@ -85,8 +85,7 @@ def _is_file(part: Any) -> bool:
 def _file(
     part: Any, columns: Sequence[str] | None, format: str | None, header: bool | None
 ) -> Iterator[pa.RecordBatch]:
-    name, stream = open_bytes(part)
-    with stream:
+    with open_bytes(part) as (name, stream):
         format = format or formats.sniff(name, stream)
         if format in ("csv", "tsv"):
             yield from formats.delimited(stream, name, tabs=format == "tsv", columns=columns, header=header)
@@ -114,18 +113,12 @@ def _memory(source: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBat
 
 
 def _as_table(source: Any) -> pa.Table:
-    if isinstance(source, pa.Table):
-        return source
-    if isinstance(source, pa.RecordBatch):
-        return pa.Table.from_batches([source])
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
         names = [str(name) for name in source.columns]
         plain = source.set_axis(range(len(names)), axis=1)  # Arrow refuses duplicate names; `unique_names` mends them
         return pa.Table.from_pandas(plain, preserve_index=False).rename_columns(names)
-    if hasattr(source, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(source).read_all()
-    if hasattr(source, "__arrow_c_array__"):
-        return pa.Table.from_batches([pa.record_batch(source)])
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return pa.table(source)
     if isinstance(source, Mapping):
         return pa.table(dict(source))
     if isinstance(source, list | tuple) and source and all(isinstance(row, Mapping) for row in source):

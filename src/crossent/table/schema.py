@@ -67,7 +67,7 @@ class Schema:
         given: dict[str, str] = {}
         for kind, names in [("target", [target] if target else []), *kinds.items()]:
             for name in [names] if isinstance(names, str) else names:
-                _require_column(name, table.column_names, "the target" if kind == "target" else _option(kind))
+                require_column(name, table.column_names, "the target" if kind == "target" else _option(kind))
                 if given.setdefault(name, kind) != kind:
                     raise CrossentError(f"column {name!r} is given as {_option(given[name])} and as {_option(kind)}")
         return cls(tuple(_column(name, table[name], given.get(name)) for name in table.column_names))
@@ -127,7 +127,8 @@ def _option(kind: str) -> str:
     return "drop" if kind == "left out" else kind
 
 
-def _require_column(name: str, names: Sequence[str], what: str) -> None:
+def require_column(name: str, names: Sequence[str], what: str) -> None:
+    """Raise CrossentError, with the nearest name, if `name` is not among `names`."""
     if name not in names:
         near = difflib.get_close_matches(name, names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; the table has {listed(names)}"

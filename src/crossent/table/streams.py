@@ -5,6 +5,8 @@ import io
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 from crossent.errors import CrossentError, DataWarning
@@ -14,29 +16,31 @@ CHUNK = 1 << 20
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-def open_bytes(source: Any) -> tuple[str, io.BufferedReader]:
-    """Open one source for reading, decompressed, and give the name to call it by in messages.
+@contextmanager
+def open_bytes(source: Any) -> Iterator[tuple[str, io.BufferedReader]]:
+    """Open one source for reading, decompressed: gives the name to call it by in messages, and the stream.
 
     Parameters
     ----------
     source : str, path, or binary file object
-        ``-`` is standard input; ``s3://``, ``gs://``, ``hdfs://`` and ``file://`` go through Arrow's file systems.
+        ``-`` is standard input; ``s3://``, ``gs://``, ``hdfs://`` and ``file://`` go through Arrow's file systems. Only
+        what was opened here is closed at the end.
     """
-    if hasattr(source, "read"):
-        name, raw = str(getattr(source, "name", "the stream")), source
-    elif str(source) == "-":
-        name, raw = "standard input", sys.stdin.buffer
-    else:
-        name = str(source)
-        raw = _open_path(name)
-    head = raw if hasattr(raw, "peek") else _Reader(raw).buffered()
-    codec = next((codec for magic, codec in MAGIC.items() if head.peek(8).startswith(magic)), None)
-    if codec is None:
-        return name, head
-    import pyarrow as pa
+    with ExitStack() as opened:
+        if hasattr(source, "read"):
+            name, raw = str(getattr(source, "name", "the stream")), source
+        elif str(source) == "-":
+            name, raw = "standard input", sys.stdin.buffer
+        else:
+            name = str(source)
+            raw = opened.enter_context(_open_path(name))
+        head = raw if hasattr(raw, "peek") else _Reader(raw, name).buffered()
+        codec = next((codec for magic, codec in MAGIC.items() if head.peek(8).startswith(magic)), None)
+        if codec:
+            import pyarrow as pa
 
-    raw = pa.CompressedInputStream(pa.PythonFile(head, mode="r"), codec)
-    return name, _Reader(raw, name).buffered()
+            head = _Reader(pa.CompressedInputStream(pa.PythonFile(head, mode="r"), codec), name).buffered()
+        yield name, head
 
 
 def _open_path(name: str) -> Any:
@@ -51,7 +55,8 @@ def _open_path(name: str) -> Any:
     except FileNotFoundError:
         raise CrossentError(f"{name}: no such file; check the path, or quote a pattern with *") from None
     except IsADirectoryError:
-        raise CrossentError(f"{name}: is a folder; give its files with a pattern, e.g. '{name.rstrip('/')}/*.csv'") from None
+        pattern = name.rstrip("/") + "/*.csv"
+        raise CrossentError(f"{name}: is a folder; give its files with a pattern, e.g. '{pattern}'") from None
     except (OSError, pa.ArrowException) as error:
         raise CrossentError(f"{name}: cannot be opened: {first_line(error)}") from None
 

@@ -9,9 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossent.errors import CrossentError, DataWarning
-from crossent.table.values import is_text, numbers, plain, texts
+from crossent.table import values
+from crossent.table.schema import require_column
 
-_REGRESSION = 20  # more distinct values than this, of a number with decimals: no classes
+_MANY = 20  # up to so many distinct values are classes, whatever they are
+
+
+def with_target(table: pa.Table, target: str) -> pa.Table:
+    """The rows whose target is there; a warning counts those left out."""
+    present = pc.is_valid(_text(table, target))
+    lost = len(table) - (pc.sum(present).as_py() or 0)
+    if not lost:
+        return table
+    warnings.warn(f"target {target!r} is missing in {lost:,} of {len(table):,} rows; they are left out", DataWarning, 2)
+    return table.filter(present)
 
 
 def classes_of(table: pa.Table, target: str) -> list[Any]:
@@ -22,88 +33,71 @@ def classes_of(table: pa.Table, target: str) -> list[Any]:
     Raises
     ------
     CrossentError
-        One class or none; a number with too many values to be a class (that is regression); a value for every row.
+        One class or none; numbers with decimals, too many of them (that is regression); a value for every other row.
     """
-    column = plain(table[target])
-    text = texts(column)
-    counts = pc.value_counts(text.drop_null())
-    found = counts.field("values").to_pylist()
-    if len(found) < 2:
-        held = f"one class only, {found[0]!r}" if found else "no values"
-        raise CrossentError(f"target {target!r} has {held}; logistic regression needs at least two classes")
-    values, bad = numbers(pa.chunked_array([pa.array(found, pa.string())]))
-    classes = _typed(column.type, found, values if not len(bad) and not _has_codes(found) else None)
+    text = _text(table, target)
+    found = text.unique().drop_null().to_pylist()
+    classes = sorted(_typed(values.plain(table[target]).type, found))
     rows = len(text) - text.null_count
-    if len(found) > _REGRESSION and isinstance(classes[0], float) and not all(c == int(c) for c in classes):
-        raise CrossentError(
-            f"target {target!r} has {len(found):,} distinct numbers with decimals; that is regression, not classes: "
-            "choose another target, or cut it into classes first"
-        )
-    if len(found) > max(_REGRESSION, rows // 2):
-        what = "that looks like regression" if not isinstance(classes[0], str) else "that looks like an identifier"
-        raise CrossentError(f"target {target!r} has {len(found):,} distinct values in {rows:,} rows; {what}, not classes")
+    if len(classes) < 2:
+        held = f"one class only, {classes[0]!r}" if classes else "no values"
+        raise CrossentError(f"target {target!r} has {held}; logistic regression needs two classes or more")
+    decimals = any(isinstance(value, float) and value != int(value) for value in classes)
+    if len(classes) > _MANY and (decimals or len(classes) > rows // 2):
+        looks = "regression" if not isinstance(classes[0], str) else "text or an identifier"
+        held = f"{len(classes):,} distinct values in {rows:,} rows, such as {classes[0]!r}"
+        raise CrossentError(f"target {target!r} has {held}; that looks like {looks}: choose a column of classes")
     return classes
-
-
-def _has_codes(found: Sequence[str]) -> bool:
-    return any(len(value.lstrip("+-")) > 1 and value.lstrip("+-")[0] == "0" and value.isdigit() for value in found)
-
-
-def _typed(kind: pa.DataType, found: list[str], values: np.ndarray | None) -> list[Any]:
-    if pa.types.is_boolean(kind):
-        return [value == "True" for value in sorted(found)]
-    if values is None or not np.isfinite(values).all():
-        return sorted(found)
-    floats = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not floats and (np.abs(values) < 2**53).all() and all(value.lstrip("+-").isdigit() for value in found):
-        return sorted({int(value) for value in found})
-    if floats or is_text(kind):
-        return sorted(set(values.tolist()))
-    return sorted(found)
 
 
 def codes_of(table: pa.Table, target: str, classes: Sequence[Any]) -> np.ndarray:
     """For each row the position of its class in `classes` (int64), -1 where the target is missing.
 
-    Matched by value, whatever the type: ``1``, ``1.0`` and ``"1"`` are the class 1, ``True`` and ``"true"`` the class True.
+    Matched by value, whatever the type: ``1``, ``1.0`` and ``"1"`` are the class 1; ``True`` and ``"true"``, True.
 
     Raises
     ------
     CrossentError
         A value that is none of the classes, with its row.
     """
-    if target not in table.column_names:
-        raise CrossentError(f"no column {target!r} for the target; the table has {', '.join(table.column_names[:10])}")
-    text = texts(table[target]).cast(pa.string())
-    keys = texts(pa.chunked_array([pa.array(classes)])).cast(pa.string())
+    text = _text(table, target)
+    keys = values.texts(pa.chunked_array([pa.array(classes)])).cast(pa.string())
     if isinstance(classes[0], bool):
-        text, keys = pc.utf8_lower(text), pc.utf8_lower(keys)
-    elif not isinstance(classes[0], str):
-        value, bad = numbers(text)
-        spelled = texts(pa.chunked_array([pa.array(value)]))
-        text = pc.if_else(pa.array(_mask(len(value), bad)), text, spelled) if len(bad) else spelled
-    codes = pc.fill_null(pc.index_in(text, value_set=keys.combine_chunks()), -1).to_numpy().astype(np.int64)
+        spelled, keys = pc.utf8_lower(text), pc.utf8_lower(keys)
+    elif isinstance(classes[0], str):
+        spelled = text
+    else:
+        spelled = values.texts(pa.chunked_array([pa.array(values.numbers(text)[0])]))
+    codes = pc.fill_null(pc.index_in(spelled, value_set=keys.combine_chunks()), -1).to_numpy().astype(np.int64)
     unknown = np.flatnonzero((codes < 0) & pc.is_valid(text).to_numpy())
     if len(unknown):
         row = int(unknown[0])
-        shown = ", ".join(repr(c) for c in classes[:10]) + (", ..." if len(classes) > 10 else "")
-        raise CrossentError(
-            f"target {target!r}: {text[row].as_py()!r} in data row {row + 1:,} is none of the classes {shown}"
-        )
+        shown = ", ".join(map(repr, classes[:10])) + (", ..." if len(classes) > 10 else "")
+        where = f"{text[row].as_py()!r} in data row {row + 1:,}"
+        raise CrossentError(f"target {target!r}: {where} is none of the classes {shown}")
     return codes
 
 
-def _mask(size: int, positions: np.ndarray) -> np.ndarray:
-    mask = np.zeros(size, dtype=bool)
-    mask[positions] = True
-    return mask
+def _text(table: pa.Table, target: str) -> pa.ChunkedArray:
+    require_column(target, table.column_names, "the target")
+    column = values.plain(table[target])
+    if not values.is_readable(column.type):
+        raise CrossentError(f"target {target!r} has values of type {column.type}; give text, numbers or true/false")
+    return values.texts(column).cast(pa.string())
 
 
-def with_target(table: pa.Table, target: str) -> pa.Table:
-    """The rows whose target is there; a warning counts those left out."""
-    present = pc.is_valid(texts(table[target]))
-    lost = len(present) - pc.sum(present).as_py() if len(present) else 0
-    if not lost:
-        return table
-    warnings.warn(f"target {target!r} is missing in {lost:,} of {len(table):,} rows; they are left out", DataWarning, 2)
-    return table.filter(present)
+def _typed(kind: pa.DataType, found: list[str]) -> set[Any]:
+    """The values with their type: text becomes numbers only if all of it are, and none is a code such as 007."""
+    if pa.types.is_boolean(kind):
+        return {value == "True" for value in found}
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if not (numeric or values.is_text(kind)):
+        return set(found)
+    x, unreadable = values.numbers(pa.chunked_array([pa.array(found, pa.string())]))
+    codes = any(len(value) > 1 and value[0] == "0" and value.isdigit() for value in found)
+    if len(unreadable) or codes or not np.isfinite(x).all():
+        return set(found)
+    floats = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if not floats and all(value.lstrip("+-").isdecimal() for value in found):
+        return {int(value) for value in found}
+    return set(x.tolist())

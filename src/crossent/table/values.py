@@ -1,7 +1,7 @@
 """What the cells of an Arrow column mean: text, numbers, dates, and what counts as missing.
 
-The same reading serves training and prediction and every source, so that ``3`` in a CSV file, ``3`` in an integer column
-and ``3.0`` in a pandas column with gaps are one level, and an empty cell, ``?`` and a null are all missing.
+The same reading serves training and prediction and every source, so that ``3`` in a CSV file, ``3`` in an integer
+column and ``3.0`` in a pandas column with gaps are one level, and an empty cell, ``?`` and a null are all missing.
 """
 
 import numpy as np
@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 
 # What means "no value" in a cell of text, after trimming. "None" is not among them: it is often a level of its own.
 MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL")
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
+# Plain numbers, and as spreadsheets write them: 1,234.50 and $1,234 and 12%. A comma is never a decimal point.
+_NUMBER = r"^[+-]?[$€£]?(\d+|\d{1,3}(,\d{3})+)?\.?\d*([eE][+-]?\d+)?%?$|^[+-]?(?i:inf|infinity)$"
+_ORNAMENT = r"[,$€£%]"
 # ISO 8601 is tried first. Month before day where both could be meant, as most exports with slashes are American.
-DATE_FORMATS = ("iso", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
-_ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
-_CLOCK = r"^\S+([T ]+\d{1,2}:\d{2})"
+_DATE_FORMATS = ("iso", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
+_ISO = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+_ZONE = r":\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$"
 
 
 def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
@@ -33,6 +35,12 @@ def is_text(type_: pa.DataType) -> bool:
     return pa.types.is_string(type_) or pa.types.is_large_string(type_)
 
 
+def is_readable(type_: pa.DataType) -> bool:
+    """Whether cells of this type mean something here; nested values, bytes and times without a date do not."""
+    strange = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_time, pa.types.is_interval)
+    return not any(is_strange(type_) for is_strange in strange)
+
+
 def documents(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Free text as it stands; missing becomes empty."""
     column = plain(column)
@@ -49,12 +57,12 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if is_text(kind):
         trimmed = pc.utf8_trim_whitespace(column)
         missing = pc.is_in(trimmed, value_set=pa.array(MISSING, kind))
-        return pc.if_else(missing, pa.scalar(None, kind), trimmed) if pc.any(missing).as_py() else trimmed
+        return _where(pc.invert(missing), trimmed) if pc.any(missing).as_py() else trimmed
     if pa.types.is_boolean(kind):
         return pc.if_else(column, "True", "False")
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         number = column.cast(pa.float64())
-        number = pc.if_else(pc.is_nan(number), pa.scalar(None, pa.float64()), number)
+        number = _where(pc.is_finite(number), number)
         small = pc.and_(pc.equal(number, pc.trunc(number)), pc.less(pc.abs(number), 2.0**63))
         whole = pc.if_else(small, number, 0.0).cast(pa.int64()).cast(pa.string())
         return pc.if_else(small, whole, number.cast(pa.string()))
@@ -82,9 +90,10 @@ def _parsed(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     try:
         return _to_numpy(column.cast(pa.float64())), np.empty(0, dtype=np.int64)
     except pa.ArrowInvalid:
-        good = pc.match_substring_regex(column, NUMBER)
+        good = pc.and_(pc.match_substring_regex(column, _NUMBER), pc.match_substring_regex(column, r"\d|(?i:inf)"))
         bad = np.flatnonzero(pc.fill_null(pc.invert(good), False).to_numpy())
-        return _to_numpy(pc.if_else(good, column, pa.scalar(None, column.type)).cast(pa.float64())), bad
+        bare = pc.replace_substring_regex(_where(good, column), _ORNAMENT, "")
+        return _to_numpy(bare.cast(pa.float64())), bad
 
 
 def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
@@ -94,7 +103,7 @@ def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
 def date_format(column: pa.ChunkedArray) -> str | None:
     """The format under which every value of a text column is a date, or None."""
     present = texts(column).drop_null()
-    for name in DATE_FORMATS if len(present) else ():
+    for name in _DATE_FORMATS if len(present) else ():
         if len(present) == len(dates(present, name)[0].drop_null()):
             return name
     return None
@@ -116,25 +125,29 @@ def dates(column: pa.ChunkedArray, format: str) -> tuple[pa.ChunkedArray, np.nda
         return column.cast(pa.timestamp("us"), safe=False), nothing
     text = texts(column).cast(pa.string())
     if format == "iso":
-        good = pc.match_substring_regex(text, _ISO)
-        parsed = _iso(pc.if_else(good, text, pa.scalar(None, pa.string())))
+        parsed = _iso(_where(pc.match_substring_regex(text, _ISO), text))
     else:
+        text = _where(pc.match_substring_regex(text, r"\d{4}"), text)  # strptime would take 24 for the year 24
         forms = (format, f"{format} %H:%M:%S", f"{format} %H:%M")
         parsed = pc.coalesce(*(pc.strptime(text, form, "us", error_is_null=True) for form in forms))
-    bad = pc.and_(pc.is_valid(text), pc.is_null(parsed))
+    bad = pc.and_(pc.is_valid(texts(column)), pc.is_null(parsed))
     return parsed, np.flatnonzero(bad.to_numpy())
 
 
 def _iso(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    zoned = pc.match_substring_regex(text, r"(Z|[+-]\d{2}:?\d{2})$")
-    zoned = pc.and_(zoned, pc.match_substring(text, ":"))
-    none = pa.scalar(None, pa.string())
+    zoned = pc.match_substring_regex(text, _ZONE)
     try:
-        local = pc.if_else(zoned, none, text).cast(pa.timestamp("us"))
-        utc = pc.if_else(zoned, text, none).cast(pa.timestamp("us", "UTC"))
-    except pa.ArrowInvalid:  # the shape of a date, but no such day (2023-02-30): one by one
-        return pc.strptime(pc.utf8_slice_codeunits(text, 0, 10), "%Y-%m-%d", "us", error_is_null=True)
+        local = _where(pc.invert(zoned), text).cast(pa.timestamp("us"))
+        utc = _where(zoned, text).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:  # the shape of a date, but no such day (2023-02-30), which strptime would move to March
+        day = pc.utf8_slice_codeunits(text, 0, 10)
+        again = pc.strftime(pc.strptime(day, "%Y-%m-%d", "s", error_is_null=True), "%Y-%m-%d")
+        return _iso(_where(pc.equal(day, again), text))
     return pc.coalesce(local, utc.cast(pa.timestamp("us")))
+
+
+def _where(condition: pa.ChunkedArray, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(condition, column, pa.scalar(None, column.type))
 
 
 def has_clock(column: pa.ChunkedArray) -> bool:
