@@ -1,0 +1,93 @@
+"""The other end of worker.py: start a library's process, ask it, end it when it takes too long."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from benchmarks.install import ROOT, environment, python
+
+START_S = 120.0  # for importing a library and for bringing data in
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Late(Exception):
+    """No reply within the time given; the process was ended."""
+
+
+class Library:
+    """One library: its process (started when first asked), what it offers, and why not if it does not."""
+
+    def __init__(self, module: str, env: str | None, threads: int, log: Path) -> None:
+        self.module, self.env, self.threads, self.log = module, env, threads, log
+        self.entrants: list[str] = []
+        self.versions: dict[str, str] = {}
+        self.import_s = 0.0
+        self.absent: str | None = None
+        self.loaded: set[tuple[str, str]] = set()
+        self._process: subprocess.Popen[str] | None = None
+        self._replies: queue.Queue[str] = queue.Queue()
+
+    def open(self) -> None:
+        """Start the process and learn what it offers."""
+        interpreter = sys.executable if self.env is None else str(python(self.env))
+        if not Path(interpreter).exists():
+            self.absent = f"there is no environment {environment(self.env).name}: make bench builds it"
+            return
+        self._start(interpreter)
+        reply = self.ask(START_S, do="hello")
+        if "error" in reply:
+            self.absent = reply["error"]
+            self.close()
+            return
+        self.entrants, self.versions, self.import_s = reply["entrants"], reply["versions"], reply["import_s"]
+
+    def ask(self, seconds: float, **request: Any) -> dict[str, Any]:
+        """Send a request, wait for its reply; past ``seconds`` end the process and raise :class:`Late`."""
+        if self._process is None:
+            self.open()
+            if self.absent:
+                return {"error": self.absent}
+        process = self._process
+        assert process is not None and process.stdin is not None
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        try:
+            line = self._replies.get(timeout=seconds)
+        except queue.Empty:
+            self.close()
+            raise Late from None
+        if not line:
+            code = process.wait()
+            self.close()
+            return {"error": f"its process ended with code {code}"}
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self.loaded.clear()
+
+    def _start(self, interpreter: str) -> None:
+        variables = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.threads)), "PYTHONPATH": str(ROOT)}
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [interpreter, "-m", "benchmarks.worker", self.module], cwd=ROOT, env=variables, text=True, bufsize=1,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        self._replies = queue.Queue()
+        threading.Thread(target=_forward, args=(self._process, self._replies), daemon=True).start()
+
+
+def _forward(process: subprocess.Popen[str], replies: queue.Queue[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        replies.put(line)
+    replies.put("")

@@ -1,0 +1,71 @@
+"""Two kinds of picture: gap against time on logarithmic scales, one panel a row; bars of the ratios."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import ratios
+
+COLUMNS = 4
+OURS = "#c1272d"
+
+
+def draw(results: dict[str, Any], out: Path) -> None:
+    """Write ``gap-*.png`` (one for each group with a gap) and ``ratios.png``."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    groups: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for name, record in results["rows"].items():
+        if record["task"]["job"] in ("fit", "path") and any(entry["curve"] for entry in record["entries"]):
+            groups.setdefault(record["group"], []).append((name, record))
+    for group, members in groups.items():
+        _gaps(group, members, out / f"gap-{group.replace(', ', '-').replace(' ', '-')}.png")
+    _ratios(results, out / "ratios.png")
+
+
+def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    columns = min(COLUMNS, len(members))
+    names = sorted({entry["name"] for _, record in members for entry in record["entries"] if not entry["ours"]})
+    colours = {name: plt.get_cmap("tab20")(k % 20) for k, name in enumerate(names)}
+    lines = math.ceil(len(members) / columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(4.2 * columns, 3.2 * lines + 0.6), squeeze=False)
+    for axis, (name, record) in zip(axes.flat, members, strict=False):
+        for entry in record["entries"]:
+            points = [(s["seconds"], s["gap"]) for s in entry["curve"] if s["gap"] and s["gap"] > 0]
+            if points:
+                style = {"color": OURS, "linewidth": 2.5, "zorder": 5} if entry["ours"] else {"color": colours[entry["name"]]}
+                axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=entry["name"], **style)
+        axis.axhline(record["task"]["gap"], color="0.6", linestyle=":")
+        axis.set(xscale="log", yscale="log", title=name)
+        axis.title.set_fontsize(9)
+    for axis in axes.flat[len(members) :]:
+        axis.set_visible(False)
+    handles = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.suptitle(f"{group}: relative duality gap against seconds, each point one setting")
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center" if False else "lower center", ncols=6, fontsize=8)
+    figure.tight_layout(rect=(0, 0.5 / (3.2 * lines + 0.6), 1, 1))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _ratios(results: dict[str, Any], path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    found = [(name, value) for name, record in results["rows"].items() if (value := ratios.ratio(record))]
+    if not found:
+        return
+    figure, axis = plt.subplots(figsize=(8, 0.22 * len(found) + 1.2))
+    names, numbers = zip(*reversed(found), strict=True)
+    axis.barh(names, [n - 1 for n in numbers], left=1, color=["#2a7f3f" if n >= 1 else OURS for n in numbers])
+    axis.axvline(1, color="black", linewidth=0.8)
+    for k, number in enumerate(numbers):
+        axis.text(number, k, f" {number:.1f} ", va="center", ha="left" if number >= 1 else "right", fontsize=7)
+    axis.set(xscale="log", title="time of the fastest rival / ours")
+    axis.tick_params(axis="y", labelsize=7)
+    axis.margins(y=0.01, x=0.15)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,41 @@
+"""The JSON file: rows measured earlier stay until they are measured again."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Rules
+
+VERSION = 1
+
+
+def open_results(out: Path, machine: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """The results in ``out``, or empty ones; rows of another machine or other rules are not kept."""
+    fresh = {"version": VERSION, "machine": machine, "rules": vars(rules), "versions": {}, "absent": {}, "rows": {}}
+    path = out / "results.json"
+    if path.exists():
+        old = json.loads(path.read_text())
+        known = {key: old.get("machine", {}).get(key) for key in machine}
+        if old.get("version") == VERSION and known == machine and old.get("rules") == vars(rules):
+            return old
+    return fresh
+
+
+def save(results: dict[str, Any], out: Path) -> None:
+    """Write ``results.json``; numbers that are not finite become null."""
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / "results.json.part"
+    partial.write_text(json.dumps(_finite(results), indent=1, allow_nan=False) + "\n")
+    os.replace(partial, out / "results.json")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
