@@ -16,6 +16,8 @@ _HOME = {
     "conjugate": "equations",
     "softmax": "equations",
     "softmax_cross_entropy": "equations",
+    "gradient": "objective",
+    "gradient_descent": "solvers.descent",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

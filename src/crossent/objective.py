@@ -164,6 +164,7 @@ def gradient(
     """Return the gradient of the mean loss in the weights and the bias, the last line of (4.61).
 
     dL/dw_j = (sigma(w.x + b) - y) x_j and dL/db = sigma(w.x + b) - y, averaged over the rows of X.
+    Proved: `gradient_w`, `gradient_b`, `mean_gradient`, `gradient_with_bias`.
 
     Parameters
     ----------
