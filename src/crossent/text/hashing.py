@@ -1,0 +1,74 @@
+"""Columns by hash: MurmurHash3 of every n-gram's bytes, as scikit-learn's ``FeatureHasher`` takes it."""
+
+import numpy as np
+
+from crossent.jit import formula, kernel
+from crossent.text.tokens import is_short, ngram, scratch_for, split
+
+
+@formula
+def _multiply(a, b):
+    return (a * b) & np.uint64(0xFFFFFFFF)
+
+
+@formula
+def _rotate(a, bits):
+    return (a << np.uint64(bits) | a >> np.uint64(32 - bits)) & np.uint64(0xFFFFFFFF)
+
+
+@formula
+def _scramble(block):
+    return _multiply(_rotate(_multiply(block, np.uint64(0xCC9E2D51)), 15), np.uint64(0x1B873593))
+
+
+@formula
+def murmurhash3(data, start, end):
+    """Return MurmurHash3_x86_32 of data[start:end], seed 0, as a signed number (Appleby's public-domain algorithm)."""
+    h = np.uint64(0)
+    n = end - start
+    whole = start + n // 4 * 4
+    for i in range(start, whole, 4):
+        block = np.uint64(data[i]) | np.uint64(data[i + 1]) << np.uint64(8)
+        block |= np.uint64(data[i + 2]) << np.uint64(16) | np.uint64(data[i + 3]) << np.uint64(24)
+        h = _multiply(_rotate(h ^ _scramble(block), 13), np.uint64(5)) + np.uint64(0xE6546B64)
+        h &= np.uint64(0xFFFFFFFF)
+    rest = np.uint64(0)
+    for k in range(end - whole):
+        rest |= np.uint64(data[whole + k]) << np.uint64(8 * k)
+    h ^= _scramble(rest) ^ np.uint64(n)
+    h = _multiply(h ^ h >> np.uint64(16), np.uint64(0x85EBCA6B))
+    h = _multiply(h ^ h >> np.uint64(13), np.uint64(0xC2B2AE35))
+    return np.int64(np.int32(h ^ h >> np.uint64(16)))
+
+
+@formula
+def signed_column(h, n_features, alternate_sign):
+    """Return 2 * column + 1 when the feature counts negative, 2 * column else. abs(-2**31) is itself here."""
+    negative = 1 if alternate_sign and h < 0 else 0
+    return np.uint32(abs(h) % n_features * 2 + negative)
+
+
+@kernel
+def hash_documents(data, offsets, analysis, n_features, alternate_sign):
+    """Return the signed column of every n-gram, document after document, and where each document ends."""
+    scratch = scratch_for(offsets, analysis.mode)
+    stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
+    ends = np.empty(len(offsets) - 1, np.int64)
+    used = 0
+    for d in range(len(ends)):
+        n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
+        for length in range(1, analysis.max_n + 1):
+            if length > n:
+                break
+            if used + n > len(stream):
+                stream = np.concatenate((stream[:used], np.empty(used + n, np.uint32)))
+            for i in range(n):
+                if scratch.room[i] < length:
+                    continue
+                if length < analysis.min_n and not (scratch.room[i] == length and is_short(analysis, scratch, i)):
+                    continue
+                start, end = ngram(analysis, scratch, i, length)
+                stream[used] = signed_column(murmurhash3(scratch.out, start, end), n_features, alternate_sign)
+                used += 1
+        ends[d] = used
+    return stream[:used].copy(), ends

@@ -1,0 +1,206 @@
+"""From blocks of documents to a sparse matrix, on all cores. What a thread does depends on no other thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from crossent import blocks as pool
+from crossent.text.counting import code_documents
+from crossent.text.documents import Block
+from crossent.text.hashing import hash_documents
+from crossent.text.interning import empty_ngrams, empty_symbols
+from crossent.text.merging import merge
+from crossent.text.rows import NO_NORM, count_columns, keep_columns, weigh
+from crossent.text.tokens import WORDS, Analysis
+from crossent.text.vocabulary import Vocabulary
+
+Array = NDArray[Any]
+Rows = tuple[Array, Array, Array]  # columns, counts, and how many each row has
+
+_NONE = np.zeros(0, np.int32)
+_NO_COUNTS = np.zeros(0, np.int64)
+
+
+@dataclass
+class Counted:
+    """The counts of a corpus: blocks of rows, and for each column the number of rows that hold it."""
+
+    rows: list[Rows]
+    n_rows: int
+    n_columns: int
+    in_documents: Array
+
+    def documents_with(self) -> Array:
+        """Return the number of rows that hold each column."""
+        if not len(self.in_documents):
+            self.in_documents = np.zeros(self.n_columns, np.int64)
+            for columns, _, _ in self.rows:
+                self.in_documents += np.bincount(columns, minlength=self.n_columns)
+        return self.in_documents
+
+    def totals(self, dtype: Any) -> Array:
+        """Return the sum of each column."""
+        sums = np.zeros(self.n_columns)
+        for columns, counts, _ in self.rows:
+            sums += np.bincount(columns, counts, self.n_columns)
+        return sums.astype(dtype)
+
+    def largest(self) -> int:
+        """Return the largest count."""
+        return max((int(counts.max(initial=0)) for _, counts, _ in self.rows), default=0)
+
+    def binarize(self) -> None:
+        """Make every count one."""
+        for _, counts, _ in self.rows:
+            counts.fill(1)
+
+    def keep(self, mask: Array, threads: int) -> None:
+        """Leave out the columns that the mask does not keep."""
+        renumbered = np.where(mask, np.cumsum(mask) - 1, -1).astype(np.int32)
+
+        def prune(k: int) -> None:
+            self.rows[k] = keep_columns(*self.rows[k], renumbered)
+
+        _each(range(len(self.rows)), prune, threads)
+        self.n_columns = int(mask.sum())
+        self.in_documents = self.in_documents[mask]
+
+
+def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Counted, Vocabulary]:
+    """Count the n-grams of all documents; return the counts and the sorted vocabulary."""
+    coded: dict[int, Any] = {}
+    tables: list[Any] = []
+
+    def worker() -> Callable[[tuple[int, Block]], None]:
+        mine = len(tables)
+        tables.append((empty_symbols(), empty_ngrams()))
+
+        def code(numbered: tuple[int, Block]) -> None:
+            k, block = numbered
+            stream, ends, *tables[mine] = code_documents(*block, analysis, *tables[mine], True)
+            coded[k] = (stream, ends, mine)
+
+        return code
+
+    _each(enumerate(blocks), worker, threads, per_worker=True)
+    vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS)
+    tables.clear()
+    in_documents: list[Array] = []
+
+    def counter() -> Callable[[int], None]:
+        mine = np.zeros(vocabulary.n_columns, np.int64)
+        in_documents.append(mine)
+
+        def count(k: int) -> None:
+            stream, ends, table = coded[k]
+            coded[k] = count_columns(stream, ends, *columns[table], vocabulary.n_columns, 0, mine)
+
+        return count
+
+    _each(range(len(coded)), counter, threads, per_worker=True)
+    rows = [coded[k] for k in range(len(coded))]
+    n_rows = sum(len(lengths) for _, _, lengths in rows)
+    return Counted(rows, n_rows, vocabulary.n_columns, pool.in_order(in_documents)), vocabulary
+
+
+def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary, threads: int) -> Counted:
+    """Count the n-grams that a vocabulary holds."""
+    tables = vocabulary.tables
+
+    def count(block: Block) -> Rows:
+        stream, ends, *_ = code_documents(*block, analysis, *tables, False)
+        columns = vocabulary.symbol_columns, vocabulary.ngram_columns
+        return count_columns(stream, ends, *columns, vocabulary.n_columns, 0, _NO_COUNTS)
+
+    return _counted(blocks, count, vocabulary.n_columns, threads)
+
+
+def hashed(blocks: Iterable[Block], analysis: Analysis, n_features: int, alternate_sign: bool, threads: int) -> Counted:
+    """Count the n-grams by the hash of their bytes."""
+
+    def count(block: Block) -> Rows:
+        stream, ends = hash_documents(*block, analysis, n_features, alternate_sign)
+        return count_columns(stream, ends, _NONE, _NONE, n_features, 1, _NO_COUNTS)
+
+    return _counted(blocks, count, n_features, threads)
+
+
+def _counted(blocks: Iterable[Block], count: Callable[[Block], Rows], n_columns: int, threads: int) -> Counted:
+    found: dict[int, Rows] = {}
+
+    def task(numbered: tuple[int, Block]) -> None:
+        found[numbered[0]] = count(numbered[1])
+
+    _each(enumerate(blocks), task, threads)
+    rows = [found[k] for k in range(len(found))]
+    return Counted(rows, sum(len(lengths) for _, _, lengths in rows), n_columns, _NO_COUNTS)
+
+
+def assemble(
+    counted: Counted, dtype: Any, of_count: Array | None, idf: Array | None, norm: int, threads: int
+) -> tuple[Array, Array, Array]:
+    """Return (data, indices, indptr) of all rows; the counted rows are used up.
+
+    Parameters
+    ----------
+    of_count : array or None
+        The value of each count (from 0 on); the count itself when None.
+    idf : array or None
+        A weight for each column.
+    norm : int
+        NO_NORM, L1 or L2.
+    """
+    ends = np.cumsum([0, *(len(columns) for columns, _, _ in counted.rows)])
+    narrow = ends[-1] <= np.iinfo(np.int32).max
+    index = np.int32 if narrow else np.int64
+    indptr = np.zeros(counted.n_rows + 1, index)
+    np.cumsum(np.concatenate([lengths for _, _, lengths in counted.rows] or [_NONE]), out=indptr[1:])
+    indices, data = np.empty(ends[-1], index), np.empty(ends[-1], dtype)
+    plain = of_count is None and idf is None and norm == NO_NORM
+    weights = [np.zeros(0, dtype) if w is None else w for w in (of_count, idf)]
+
+    def place(k: int) -> None:
+        columns, counts, lengths = counted.rows[k]
+        here = slice(ends[k], ends[k + 1])
+        if plain:
+            indices[here], data[here] = columns, counts
+        else:
+            weigh(columns, counts, lengths, *weights, norm, indices[here], data[here])
+        counted.rows[k] = (_NONE, _NONE, _NONE)
+
+    _each(range(len(counted.rows)), place, threads)
+    return data, indices, indptr
+
+
+def _each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
+    """Call the task on every item, each taken by the next free thread; ``per_worker`` makes every thread its own task."""
+    iterator: Iterator[Any] = iter(items)
+    lock = threading.Lock()
+    failed = threading.Event()
+
+    def work() -> None:
+        with lock:
+            mine = task() if per_worker else task
+        while not failed.is_set():
+            with lock:
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            mine(item)
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException:
+            failed.set()
+            raise
+
+    pool.run([guarded] * threads, threads)

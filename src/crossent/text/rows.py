@@ -1,0 +1,146 @@
+"""From codes to the rows of a sparse matrix: columns sorted, counts summed, values weighed and normalised."""
+
+import numpy as np
+
+from crossent.jit import formula, kernel, rounded_kernel
+from crossent.text.interning import DEEP
+
+_FEW = 24  # below, insertion sort is faster
+NO_NORM, L1, L2 = 0, 1, 2
+
+
+@kernel
+def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed, in_documents):
+    """Return each row's columns in order, their counts, and how many there are.
+
+    ``stream`` holds codes, whose columns the two arrays tell (-1: none), or, when ``hashed``, signed columns. Where
+    ``in_documents`` has room, the rows that hold each column are added to it.
+    """
+    longest = start = 0
+    for end in ends:
+        longest = max(longest, end - start)
+        start = end
+    keys, other = np.empty(longest, np.uint32), np.empty(longest, np.uint32)
+    columns, counts = np.empty(len(stream), np.int32), np.empty(len(stream), np.int32)
+    lengths = np.empty(len(ends), np.int32)
+    bits = 1
+    while n_columns >> bits:
+        bits += 1
+    start = used = 0
+    for d in range(len(ends)):
+        n = 0
+        for i in range(start, ends[d]):
+            code = np.int64(stream[i])
+            if hashed:
+                keys[n] = code
+                n += 1
+            else:
+                column = symbol_columns[code] if code < DEEP else ngram_columns[code - DEEP]
+                if column >= 0:
+                    keys[n] = column
+                    n += 1
+        start = ends[d]
+        first = used
+        ordered = _sorted(keys, other, n, bits + hashed)
+        used = _count_runs(ordered, n, hashed, columns, counts, used)
+        lengths[d] = used - first
+        if len(in_documents):
+            for i in range(first, used):
+                in_documents[columns[i]] += 1
+    return columns[:used].copy(), counts[:used].copy(), lengths
+
+
+@formula
+def _count_runs(keys, n, hashed, columns, counts, used):
+    """Append each distinct column and its (signed) count; return how many are used."""
+    previous = np.int64(-1)
+    for i in range(n):
+        column = np.int64(keys[i] >> np.uint32(hashed))
+        one = 1 - 2 * np.int32(keys[i] & np.uint32(hashed))
+        if column == previous:
+            counts[used - 1] += one
+        else:
+            columns[used] = column
+            counts[used] = one
+            used += 1
+            previous = column
+    return used
+
+
+@formula
+def _sorted(keys, other, n, bits):
+    """Sort the first n keys of so many bits; return the array, of the two, that holds them."""
+    if n <= _FEW:
+        for i in range(1, n):
+            key = keys[i]
+            j = i
+            while j > 0 and keys[j - 1] > key:
+                keys[j] = keys[j - 1]
+                j -= 1
+            keys[j] = key
+        return keys
+    digit = 7 if n < 1024 else 11
+    passes = (bits + digit - 1) // digit
+    digit = (bits + passes - 1) // passes
+    size = 1 << digit
+    places = np.zeros(passes * size, np.int32)
+    for i in range(n):
+        for p in range(passes):
+            places[p * size + (np.int64(keys[i]) >> p * digit & size - 1)] += 1
+    for p in range(passes):
+        place = 0
+        for k in range(p * size, (p + 1) * size):
+            count = places[k]
+            places[k] = place
+            place += count
+        for i in range(n):
+            k = p * size + (np.int64(keys[i]) >> p * digit & size - 1)
+            other[places[k]] = keys[i]
+            places[k] += 1
+        keys, other = other, keys
+    return keys
+
+
+@rounded_kernel
+def weigh(columns, counts, lengths, of_count, idf, norm, out_columns, out):
+    """Write a block of rows into its place: value = of_count[count] * idf[column], each row divided by its norm.
+
+    ``of_count`` and ``idf`` may be empty, for the count itself and for 1. The order of the operations is
+    scikit-learn's, so the values are its own, bit for bit.
+    """
+    start = 0
+    for n in lengths:
+        total = 0.0
+        for i in range(start, start + n):
+            out_columns[i] = columns[i]
+            value = of_count[counts[i]] if len(of_count) else out.dtype.type(counts[i])
+            if len(idf):
+                value *= idf[columns[i]]
+            out[i] = value
+            if norm == L1:
+                total += abs(value)
+            elif norm == L2:
+                total += value * value
+        if norm != NO_NORM and total != 0.0:
+            if norm == L2:
+                total = np.sqrt(total)
+            for i in range(start, start + n):
+                out[i] /= total
+        start += n
+
+
+@kernel
+def keep_columns(columns, counts, lengths, renumbered):
+    """Return rows without the columns that ``renumbered`` maps to -1."""
+    kept_columns, kept_counts, kept = np.empty_like(columns), np.empty_like(counts), np.zeros_like(lengths)
+    start = used = 0
+    for d in range(len(lengths)):
+        for i in range(start, start + lengths[d]):
+            column = renumbered[columns[i]]
+            if column >= 0:
+                kept_columns[used] = column
+                kept_counts[used] = counts[i]
+                used += 1
+                kept[d] += 1
+        start += lengths[d]
+    return kept_columns[:used].copy(), kept_counts[:used].copy(), kept

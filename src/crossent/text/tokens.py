@@ -1,0 +1,199 @@
+"""From the UTF-8 bytes of a document to its symbols: words, or characters.
+
+A document's symbols are written, lower-cased, one after another into ``out``; symbol i starts at ``starts[i]``. Words are
+followed by one space, so that every n-gram, of words as of characters, is one slice of ``out``. ``room[i]`` counts the
+symbols from i to the end of its stretch: n-grams do not reach across stretches (for ``char_wb``, padded words).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.jit import formula, kernel
+from crossent.text.interning import Symbols, find
+from crossent.text.unicode import (
+    CAPITAL_SIGMA,
+    COMBINING_DOT,
+    DOTTED_I,
+    NOT_ASCII,
+    SPACE,
+    WORD,
+    Unicode,
+    code_point,
+    entry_of,
+    lower,
+    lower_sigma,
+    write,
+)
+
+WORDS, CHARACTERS, CHARACTERS_IN_WORDS = 0, 1, 2
+BLANK = 32
+
+
+class Analysis(NamedTuple):
+    """What the kernels need to know of a vectorizer's parameters."""
+
+    mode: int
+    min_chars: int  # of a word
+    min_n: int
+    max_n: int
+    unicode: Unicode
+    stops: Symbols
+
+
+class Scratch(NamedTuple):
+    """Room for the symbols of one document."""
+
+    out: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    room: NDArray[np.int64]
+
+
+@formula
+def scratch_for(offsets, mode):
+    """Allocate for the longest document. A byte becomes at most three (a stray one, U+FFFD); char_wb pads its words."""
+    longest = 0
+    for d in range(len(offsets) - 1):
+        longest = max(longest, offsets[d + 1] - offsets[d])
+    symbols = longest + 2 if mode != CHARACTERS_IN_WORDS else 2 * longest + 4
+    return Scratch(np.empty(3 * symbols + 16, np.uint8), np.empty(symbols, np.int64), np.empty(symbols, np.int64))
+
+
+@kernel
+def split(data, begin, end, analysis, scratch):
+    """Write the symbols of data[begin:end] into the scratch; return how many there are."""
+    if analysis.mode == WORDS:
+        n = _words(data, begin, end, analysis, scratch)
+    elif analysis.mode == CHARACTERS:
+        n = _characters(data, begin, end, analysis.unicode, scratch)
+    else:
+        return _characters_in_words(data, begin, end, analysis.unicode, scratch)
+    for i in range(n):
+        scratch.room[i] = n - i
+    return n
+
+
+@formula
+def ngram(analysis, scratch, i, n):
+    """Return where the n-gram of n symbols from symbol i starts and ends in ``out``."""
+    gap = 1 if analysis.mode == WORDS else 0
+    return scratch.starts[i], scratch.starts[i + n] - gap
+
+
+@formula
+def is_short(analysis, scratch, i):
+    """Tell whether symbol i starts a padded word of fewer than min_n characters: char_wb counts that word whole."""
+    if analysis.mode != CHARACTERS_IN_WORDS or scratch.room[i] >= analysis.min_n:
+        return False
+    return i == 0 or scratch.room[i - 1] == 1
+
+
+@formula
+def _words(data, begin, end, analysis, scratch):
+    unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
+    n = 0
+    start = o = chars = 0
+    starts[0] = 0
+    i = begin
+    while i <= end:
+        byte = unicode.word[data[i]] if i < end else 0
+        if byte > NOT_ASCII:
+            out[o] = byte
+            o += 1
+            chars += 1
+            i += 1
+            continue
+        if byte == NOT_ASCII:
+            c, size = code_point(data, i, end)
+            entry = entry_of(unicode, c)
+            if entry & WORD:
+                if c == DOTTED_I and unicode.lower:
+                    out[o] = 105  # i, then a combining dot, which is no word character
+                    o += 1
+                    chars += 1
+                else:
+                    o = write(out, o, _lower(unicode, entry, c, data, begin, i, end))
+                    chars += 1
+                    i += size
+                    continue
+            i += size
+        else:
+            i += 1
+        if chars >= analysis.min_chars and not _is_stop(analysis.stops, out, start, o):
+            out[o] = BLANK
+            o += 1
+            n += 1
+            starts[n] = o
+            start = o
+        o = start
+        chars = 0
+    return n
+
+
+@formula
+def _is_stop(stops, out, start, end):
+    return stops.used[0] > 0 and find(stops, out, start, end) >= 0
+
+
+@formula
+def _lower(unicode, entry, c, data, begin, i, end):
+    if c == CAPITAL_SIGMA and unicode.lower:
+        return lower_sigma(unicode, data, begin, i, end)
+    return lower(entry, c)
+
+
+@formula
+def _characters(data, begin, end, unicode, scratch):
+    out, starts = scratch.out, scratch.starts
+    n = spaces = 0
+    starts[0] = 0
+    i = begin
+    while i < end:
+        c, size = code_point(data, i, end)
+        entry = entry_of(unicode, c)
+        spaces = spaces + 1 if entry & SPACE else 0
+        if spaces > 1:  # a run of white space becomes one blank; a single one stays what it is
+            out[starts[n - 1]] = BLANK
+            starts[n] = starts[n - 1] + 1
+        else:
+            n = _append(out, starts, n, unicode, entry, c, data, begin, i, end)
+        i += size
+    return n
+
+
+@formula
+def _characters_in_words(data, begin, end, unicode, scratch):
+    out, starts, room = scratch.out, scratch.starts, scratch.room
+    n = first = 0
+    starts[0] = 0
+    inside = False
+    i = begin
+    while i <= end:
+        c, size = code_point(data, i, end) if i < end else (np.int64(BLANK), 1)
+        entry = entry_of(unicode, c)
+        if (entry & SPACE == 0) != inside:  # a word begins or ends: pad it
+            inside = not inside
+            out[starts[n]] = BLANK
+            n += 1
+            starts[n] = starts[n - 1] + 1
+            if inside:
+                first = n - 1
+            else:
+                for j in range(first, n):
+                    room[j] = n - j
+        if inside:
+            n = _append(out, starts, n, unicode, entry, c, data, begin, i, end)
+        i += size
+    return n
+
+
+@formula
+def _append(out, starts, n, unicode, entry, c, data, begin, i, end):
+    """Append the lower case of code point c, read at byte i, as a symbol; return how many symbols there are."""
+    if c == DOTTED_I and unicode.lower:
+        starts[n + 1] = write(out, starts[n], 105)
+        starts[n + 2] = write(out, starts[n + 1], COMBINING_DOT)
+        return n + 2
+    starts[n + 1] = write(out, starts[n], _lower(unicode, entry, c, data, begin, i, end))
+    return n + 1

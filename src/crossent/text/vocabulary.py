@@ -1,0 +1,191 @@
+"""A vocabulary as arrays: its symbols, its n-grams as (prefix, last symbol), and the column of each.
+
+It is a tree. A term is a path of symbols; only what is needed to reach a term is kept. For words and pairs this takes 16
+bytes a pair and no string, loads as it lies on disk, and is looked up by two integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.jit import kernel
+from crossent.text.interning import (
+    DEEP,
+    Ngrams,
+    Symbols,
+    empty_ngrams,
+    empty_symbols,
+    intern_all,
+    pair_all,
+)
+from crossent.text.ranking import rank_pairs, rank_strings
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Terms and their columns.
+
+    Attributes
+    ----------
+    data, offsets
+        The UTF-8 bytes of the symbols; symbol s is ``data[offsets[s] : offsets[s + 1]]``.
+    prefix, last
+        N-gram m of two or more symbols is the code of all but its last symbol, and that symbol's number. The code of
+        a symbol is its number; the code of n-gram k is ``DEEP + k``, and k < m.
+    symbol_columns, ngram_columns
+        The column of each, or -1 where it is no feature.
+    n_columns : int
+    joined : bool
+        A blank stands between symbols: they are words.
+    """
+
+    data: Array
+    offsets: Array
+    prefix: Array
+    last: Array
+    symbol_columns: Array
+    ngram_columns: Array
+    n_columns: int
+    joined: bool
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return the arrays that :meth:`from_arrays` takes back."""
+        arrays = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return arrays | {"n_columns": np.array([self.n_columns]), "joined": np.array([self.joined])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Vocabulary:
+        """Return the vocabulary of :meth:`to_arrays`."""
+        given = {name: np.require(arrays[name], requirements="CW") for name in cls.__dataclass_fields__}
+        return cls(**given | {"n_columns": int(given["n_columns"][0]), "joined": bool(given["joined"][0])})
+
+    @cached_property
+    def tables(self) -> tuple[Symbols, Ngrams]:
+        """The tables by which documents find their terms; made when first used, in a millisecond per 100,000 terms."""
+        symbols = intern_all(self.data, self.offsets, empty_symbols())
+        return symbols, pair_all(self.prefix, self.last, empty_ngrams())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name in self.__dataclass_fields__}
+
+    @cached_property
+    def codes(self) -> Array:
+        """The code of each column's term; -1 for a term without symbols."""
+        codes = np.full(self.n_columns, -1, np.int64)
+        for columns, base in ((self.symbol_columns, 0), (self.ngram_columns, DEEP)):
+            kept = np.flatnonzero(columns >= 0)
+            codes[columns[kept]] = kept + base
+        return codes
+
+    def names(self, columns: Any = slice(None)) -> list[str]:
+        """Return the terms of these columns, or of all, in order."""
+        codes = self.codes[columns]
+        data, offsets = _spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
+        text = data.tobytes()
+        edges = offsets.tolist()
+        return [text[a:b].decode("utf-8", "surrogatepass") for a, b in zip(edges, edges[1:], strict=False)]
+
+    def keep(self, mask: Array) -> Vocabulary:
+        """Return the vocabulary of the columns that the mask keeps, renumbered in their order."""
+        renumbered = np.append(np.where(mask, np.cumsum(mask) - 1, -1), -1).astype(np.int32)
+        symbol_columns, ngram_columns = renumbered[self.symbol_columns], renumbered[self.ngram_columns]
+        deep = self.prefix >= DEEP
+        parent = np.where(deep, self.prefix - np.where(deep, DEEP, 0), 0).astype(np.int64)
+        needed = ngram_columns >= 0
+        while True:  # once for each length of n-gram
+            more = needed.copy()
+            more[parent[needed & deep]] = True
+            if (more == needed).all():
+                break
+            needed = more
+        symbols = symbol_columns >= 0
+        symbols[self.prefix[needed & ~deep]] = True
+        symbols[self.last[needed]] = True
+        symbol_numbers, ngram_numbers = np.cumsum(symbols) - 1, np.cumsum(needed) - 1
+        prefix = np.where(deep, ngram_numbers[parent] + DEEP, symbol_numbers[np.where(deep, 0, self.prefix)])[needed]
+        lengths = np.diff(self.offsets)
+        return Vocabulary(
+            self.data[np.repeat(symbols, lengths)],
+            np.append(0, np.cumsum(lengths[symbols])),
+            prefix.astype(np.uint32),
+            symbol_numbers[self.last[needed]].astype(np.uint32),
+            symbol_columns[symbols],
+            ngram_columns[needed],
+            int(mask.sum()),
+            self.joined,
+        )
+
+    @classmethod
+    def of(cls, terms: Iterable[str], columns: Sequence[int], joined: bool) -> Vocabulary:
+        """Return the vocabulary of given terms and columns."""
+        symbols: dict[str, int] = {}
+        ngrams: dict[tuple[int, int], int] = {}
+        symbol_columns: dict[int, int] = {}
+        ngram_columns: dict[int, int] = {}
+        n_columns = 0
+        for term, column in zip(terms, columns, strict=True):
+            n_columns += 1
+            code = -1
+            for symbol in term.split(" ") if joined else term:
+                number = symbols.setdefault(symbol, len(symbols))
+                code = number if code < 0 else ngrams.setdefault((code, number), len(ngrams)) + DEEP
+            if code >= DEEP:
+                ngram_columns[code - DEEP] = column
+            elif code >= 0:
+                symbol_columns[code] = column
+        encoded = [symbol.encode("utf-8", "surrogatepass") for symbol in symbols]
+        pairs = np.array(list(ngrams), np.uint32).reshape(-1, 2)
+        return cls(
+            np.frombuffer(bytearray().join(encoded), np.uint8),
+            np.append(0, np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))),
+            np.ascontiguousarray(pairs[:, 0]),
+            np.ascontiguousarray(pairs[:, 1]),
+            _scattered(symbol_columns, len(symbols)),
+            _scattered(ngram_columns, len(ngrams)),
+            n_columns,
+            joined,
+        )
+
+
+def _scattered(columns: dict[int, int], size: int) -> Array:
+    result = np.full(size, -1, np.int32)
+    result[list(columns.keys())] = list(columns.values())
+    return result
+
+
+@kernel
+def _spell(codes, data, offsets, prefix, last, gap):
+    """Return the bytes of the terms of these codes, one after another, and where each starts and ends."""
+    edges = np.zeros(len(codes) + 1, np.int64)
+    for k in range(len(codes)):
+        length = 0
+        code = codes[k]
+        while code >= DEEP:
+            s = last[code - DEEP]
+            length += offsets[s + 1] - offsets[s] + gap
+            code = np.int64(prefix[code - DEEP])
+        if code >= 0:
+            length += offsets[code + 1] - offsets[code]
+        edges[k + 1] = edges[k] + length
+    out = np.empty(edges[-1], np.uint8)
+    for k in range(len(codes)):
+        end = edges[k + 1]
+        code = codes[k]
+        while code >= 0:
+            s = np.int64(last[code - DEEP]) if code >= DEEP else code
+            for i in range(offsets[s + 1] - 1, offsets[s] - 1, -1):
+                end -= 1
+                out[end] = data[i]
+            if code >= DEEP and gap:
+                end -= 1
+                out[end] = 32
+            code = np.int64(prefix[code - DEEP]) if code >= DEEP else np.int64(-1)
+    return out, edges
