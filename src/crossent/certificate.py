@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.margins import divergence_to_dual
-from crossent.objective import Objective, Point
+from crossent.objective import Objective, Point, Step
 
 Array = NDArray[np.float64]
 
@@ -102,15 +102,20 @@ class DualBound:
         self.needs_newton = bool(free[: design.columns].any())
         self._column_sums: tuple[Array, Array] | None = None
 
-    def gap(self, point: Point, shift: Array | None = None) -> float:
+    def gap(self, point: Point, step: Step | None = None) -> float:
         """Return the duality gap at the point: no pass over X, O(n) work. Infinite where no dual point is known.
 
-        ``shift`` is X @ v for the Newton step v, needed when columns of X are unpenalised: then p' = p + p'(z) shift
-        is orthogonal to them.
+        The Newton step is needed where columns of X are unpenalised: p' = p + p'(z) X v is orthogonal to them, but for
+        what is left over of Newton's equation. That enters the bound as its product with twice the step's length: near
+        the optimum, and there only, the optimum is that close.
         """
         objective = self.objective
         if self.needs_newton:
-            return np.inf if shift is None else self._divergence(point, 0.0, np.zeros_like(self.label_sums), 1.0, shift)
+            if step is None:
+                return np.inf
+            none = np.zeros_like(self.label_sums)
+            length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))
+            return self._divergence(point, 0.0, none, 1.0, step.dz) + 2.0 * step.leftover * length
         tau, q, loss_gradient = 0.0, np.zeros_like(self.label_sums), point.loss_gradient
         if objective.design.intercept:
             tau, q = self._mixture(np.atleast_1d(loss_gradient[-1]))

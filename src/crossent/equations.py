@@ -139,6 +139,16 @@ def divergence_term(p, log_p, p_new):
 # ---------------------------------------------------------------- K classes
 
 
+@formula
+def exp_below(top, z):
+    """exp(z - top) for z <= top, the rounding of the difference made good."""
+    a = top - z
+    b = a - top
+    lost = (top - (a - b)) - (z + b)
+    e = exp_minus(a)
+    return e - e * lost
+
+
 @row_formula
 def softmax_row(z, p, i):
     """Write softmax(z_i) into row i of p and return log(sum_k exp(z_ik)); p may be z."""
@@ -147,7 +157,7 @@ def softmax_row(z, p, i):
         top = max(top, z[i, k])
     total = 0.0
     for k in range(z.shape[1]):
-        e = exp_minus(top - z[i, k])
+        e = exp_below(top, z[i, k])
         p[i, k] = e
         total += e
     for k in range(z.shape[1]):

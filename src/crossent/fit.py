@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, DualBound, Outcome
 from crossent.design import as_design
-from crossent.objective import Objective, Point
+from crossent.errors import CrossentError
+from crossent.objective import Objective, Point, Step
 from crossent.penalty import Penalty
 from crossent.solvers import SOLVERS, Solver, choose
 
@@ -21,7 +22,10 @@ Array = NDArray[np.float64]
 
 STALL_STEPS = 5  # steps with neither a smaller gap nor a smaller objective, after which rounding is to blame
 SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin that far
-SEPARATING_SLACK = 1e-6  # rounding allowed, relative to the largest move
+SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative to the largest move
+LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
+SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
+MIN_LENGTH = 2.0**-40
 SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
 
 
@@ -108,14 +112,24 @@ def fit(
     if n_classes > 2:
         penalised = penalised[:, None]
     objective = Objective(design, labels, s, Penalty(l1_ratio * penalised, (1.0 - l1_ratio) * penalised), n_classes)
+    bound = DualBound(objective)
+    _check_classes(bound)
     with quiet_blas():
         name = choose(objective) if solver == "auto" else solver
-        w, certificate = minimise(objective, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
+        w, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
     return Fit(*_as_fitted(w, objective), certificate)
 
 
+def _check_classes(bound: DualBound) -> None:
+    """Refuse a class without weight: its unpenalised intercept would have no finite optimum."""
+    sums, total = bound.label_sums, bound.objective.total
+    if bound.objective.design.intercept and (sums.min() <= 0.0 or sums.max() >= total):
+        missing = "one of the two classes" if len(sums) == 1 else f"class {int(sums.argmin())}"
+        raise CrossentError(f"{missing} has no row with a positive weight; leave the class out, or the intercept")
+
+
 def minimise(
-    objective: Objective,
+    bound: DualBound,
     solver: Solver,
     w: Array,
     tol: float,
@@ -124,7 +138,7 @@ def minimise(
 ) -> tuple[Array, Certificate]:
     """Step until the gap is certified, or say why not. The one loop of all methods."""
     began = time.perf_counter()
-    bound = DualBound(objective)
+    objective = bound.objective
     watch = _Watch(objective, tol, max_iter)
     point, gap, outcome = Point(w, np.empty(0), np.nan, w, w), np.inf, None
     try:
@@ -134,12 +148,12 @@ def minimise(
             if gap > tol * point.value and watch.n_iter < max_iter:
                 step = solver.direction(objective, point, tol * point.value)
                 if bound.needs_newton:
-                    gap = bound.gap(point, step[1])
+                    gap = bound.gap(point, step)
             if on_step is not None:
                 on_step(Progress(watch.n_iter, point.value, gap / point.value, time.perf_counter() - began))
             outcome = watch.verdict(point, gap, step)
             if outcome is None and step is not None:
-                point = take_step(objective, point, *step)
+                point = take_step(objective, point, step)
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
     if not np.isfinite(gap):
@@ -171,7 +185,7 @@ class _Watch:
         self.first = self.last = self.best_value = self.best_gap = np.inf
         self.since_best = 0
 
-    def verdict(self, point: Point, gap: float, step: tuple[Array, Array] | None) -> Outcome | None:
+    def verdict(self, point: Point, gap: float, step: Step | None) -> Outcome | None:
         """Return how the fit ends here, or None for one more step."""
         before, self.last = self.last, point.value
         self.first = point.value if np.isinf(self.first) else self.first
@@ -179,7 +193,8 @@ class _Watch:
         self.since_best = 0 if better else self.since_best + 1
         self.best_gap, self.best_value = min(gap, self.best_gap), min(point.value, self.best_value)
         if step is not None and self.objective.penalty.free.all():
-            self.separable = self.separable or separates(self.objective, step[1])
+            settled = before - point.value <= self.tol * point.value
+            self.separable |= separates(self.objective, step.dz, LATE_SLACK if settled else SEPARATING_SLACK)
         if self.separable:
             done = (
                 step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
@@ -196,7 +211,7 @@ class _Watch:
         return None
 
 
-def separates(objective: Objective, dz: Array) -> bool:
+def separates(objective: Objective, dz: Array, slack: float) -> bool:
     """Tell whether a direction proves that no finite optimum exists: it moves no margin the wrong way, some far."""
     weighted = objective.s > 0.0
     if objective.n_classes == 2:
@@ -208,13 +223,14 @@ def separates(objective: Objective, dz: Array) -> bool:
         toward = own[:, 0] - others.max(axis=1)
     toward = toward[weighted]
     far = float(toward.max(initial=0.0))
-    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -SEPARATING_SLACK * far
+    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -slack * far
 
 
-def take_step(objective: Objective, point: Point, v: Array, dz: Array) -> Point:
+def take_step(objective: Objective, point: Point, step: Step) -> Point:
     """Return the point at w + t v for a t that nearly minimises the objective along v. Half a pass, however many t."""
-    t = _step_length(objective, point, v, dz)
-    return objective.at(point.w + t * v, point.z + t * dz)
+    length = _step_length if objective.penalty.smooth else _halved_length
+    t = length(objective, point, step.v, step.dz)
+    return objective.at(point.w + t * step.v, point.z + t * step.dz)
 
 
 def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
@@ -232,6 +248,19 @@ def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> flo
         newton = t - slope / second if second > 0.0 else np.inf
         fallback = 4.0 * t if high == np.inf else (low + high) / 2.0
         t = newton if low < newton < min(high, 4.0 * t) else fallback
+    return t
+
+
+def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
+    """Return the first of 1, 1/2, 1/4... at which the objective falls enough; at 1 coefficients reach zero exactly."""
+    penalty = objective.penalty
+    expected = float((point.loss_gradient * v).sum()) + penalty.value(point.w + v) - penalty.value(point.w)
+    t = 1.0
+    while t > MIN_LENGTH:
+        loss, _, _ = objective.along(point, dz, t)
+        if loss + penalty.value(point.w + t * v) <= point.value + SUFFICIENT * t * expected:
+            break
+        t /= 2.0
     return t
 
 

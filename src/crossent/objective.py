@@ -8,7 +8,7 @@ The weights s already hold C. A solver sees an ``Objective`` and knows neither s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,6 +33,17 @@ class Point:
     value: float
     loss_gradient: Array
     gradient: Array
+
+
+class Step(NamedTuple):
+    """What a method proposes: a direction v, X @ v, and how inexactly it solved Newton's equation.
+
+    ``leftover`` is the norm of H v + g, measured by the inverse of H's diagonal; zero for a direct method.
+    """
+
+    v: Array
+    dz: Array
+    leftover: float = 0.0
 
 
 class Objective:

@@ -1,6 +1,6 @@
 """The methods, one a file, and which of them suits a problem's shape.
 
-A method offers ``direction(objective, point, target) -> (v, X @ v)``; the loop in ``fit.py`` owns line search,
+A method offers ``direction(objective, point, target) -> Step``; the loop in ``fit.py`` owns line search,
 certificate and verdict. ``target`` is the gap that would be enough: a method need not work harder than that.
 """
 
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.design import PRODUCT_SPEED
-from crossent.objective import Objective, Point
+from crossent.objective import Objective, Point, Step
 from crossent.solvers.cholesky import NewtonCholesky
+from crossent.solvers.coordinate import Coordinate
 from crossent.solvers.newton_cg import NewtonCG
 
 Array = NDArray[np.float64]
@@ -24,12 +25,12 @@ class Solver(Protocol):
 
     name: str
 
-    def direction(self, objective: Objective, point: Point, target: float) -> tuple[Array, Array]:
-        """Return a descent direction v, shaped as the coefficients, and X @ v."""
+    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+        """Return a descent direction, shaped as the coefficients, and X times it."""
         ...
 
 
-SOLVERS: dict[str, type[Solver]] = {"cholesky": NewtonCholesky, "newton-cg": NewtonCG}
+SOLVERS: dict[str, type[Solver]] = {"cholesky": NewtonCholesky, "newton-cg": NewtonCG, "coordinate": Coordinate}
 
 CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gradients: about twenty of each
 LARGEST_HESSIAN = 4000
@@ -37,6 +38,8 @@ LARGEST_HESSIAN = 4000
 
 def choose(objective: Objective) -> str:
     """Return the method whose cost for one Newton step is least, by the shape of the data and nothing else."""
+    if not objective.penalty.smooth:
+        return "coordinate"
     design = objective.design
     order = int(np.prod(objective.shape))
     if order > LARGEST_HESSIAN:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from crossent.objective import Objective, Point
+from crossent.objective import Objective, Point, Step
 
 Array = NDArray[np.float64]
 
@@ -16,13 +16,13 @@ class NewtonCholesky:
 
     name = "cholesky"
 
-    def direction(self, objective: Objective, point: Point, target: float) -> tuple[Array, Array]:
-        """Return the Newton step at the point, and X times it."""
+    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+        """Return the Newton step at the point."""
         hessian = objective.hessian(objective.curvature_at(point.z))
         if point.w.ndim == 2:
             _hold_common_shift(hessian, objective)
         v = -solve_scaled(hessian, point.gradient.reshape(-1)).reshape(point.w.shape)
-        return v, objective.margins(v)
+        return Step(v, objective.margins(v))
 
 
 def _hold_common_shift(hessian: Array, objective: Objective) -> None:

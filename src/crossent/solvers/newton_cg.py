@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.objective import Objective, Point
+from crossent.objective import Objective, Point, Step
 
 Array = NDArray[np.float64]
 
+EXACT = 1e-3  # the same share where nothing is penalised
 MAX_PRODUCTS = 500
 FORCING = 0.3  # largest share of the gradient that may remain, in the norm of the gap: far out, more is wasted
 
@@ -27,8 +28,8 @@ class NewtonCG:
     def __init__(self) -> None:
         self._largest = 0.0
 
-    def direction(self, objective: Objective, point: Point, target: float) -> tuple[Array, Array]:
-        """Return an inexact Newton step at the point, and X times it."""
+    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+        """Return an inexact Newton step at the point."""
         h = objective.curvature_at(point.z)
         centred = _Centred(objective, h)
         diagonal = centred.diagonal
@@ -43,6 +44,8 @@ class NewtonCG:
         now = 0.5 * float((residual * residual / metric).sum())
         self._largest = max(self._largest, now)
         enough = max(0.25 * target, now * min(FORCING, (now / self._largest) ** 0.25) ** 2)
+        if objective.penalty.free.all():  # here the certificate rests on the step itself
+            enough = EXACT**2 * now
         for _ in range(MAX_PRODUCTS):
             if rho <= 0.0:
                 break
@@ -59,7 +62,8 @@ class NewtonCG:
             rho, before = float((residual * scaled).sum()), rho
             p = scaled + (rho / before) * p
         v = centred.push(v)
-        return v, objective.margins(v)
+        leftover = float(np.sqrt((residual * residual / diagonal).sum()))
+        return Step(v, objective.margins(v), leftover)
 
 
 class _Centred:

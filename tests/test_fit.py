@@ -1,0 +1,180 @@
+"""Promise: every solver on every storage reaches the one optimum of every problem, to the gap that was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import crossent
+from crossent.errors import CrossentError
+from crossent.fit import fit
+from problems import STORAGES, problem_set, random_problem
+
+PROBLEMS = problem_set()
+SMOOTH = ["cholesky", "newton-cg"]
+
+
+def objective_at(problem, result):
+    """Return F from its definition, with the public formulas only."""
+    K, C = problem.keywords.get("n_classes", 2), problem.keywords.get("C", 1.0)
+    X = problem.X if not hasattr(problem.X, "toarray") else problem.X.toarray()
+    z = X @ result.coef.T + result.intercept
+    loss = crossent.cross_entropy(z[:, 0], problem.y) if K == 2 else crossent.softmax_cross_entropy(z, problem.y)
+    s = problem.keywords.get("sample_weight", np.ones(len(X)))
+    return (s @ loss) if np.isinf(C) else C * (s @ loss) + 0.5 * (result.coef**2).sum()
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=repr)
+def test_reaches_the_gap_it_certifies(problem, solver):
+    result = fit(problem.X, problem.y, solver=solver, tol=1e-8, max_iter=300, **problem.keywords)
+    best = fit(problem.X, problem.y, solver="cholesky", tol=1e-13, max_iter=300, **problem.keywords)
+    certificate = result.certificate
+    assert certificate.converged
+    assert certificate.relative_gap <= 1e-8
+    assert certificate.objective == pytest.approx(objective_at(problem, result), rel=1e-11)
+    assert certificate.objective - best.certificate.objective <= certificate.gap + 1e-12 * certificate.objective
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("solver", SMOOTH)
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if isinstance(p.X, np.ndarray)], ids=repr)
+def test_the_storage_does_not_matter(problem, solver, storage):
+    keywords = {**problem.keywords, "solver": solver, "tol": 1e-12, "max_iter": 500}
+    reference = fit(np.asarray(problem.X, dtype=float), problem.y, **keywords)
+    stored = fit(STORAGES[storage](problem.X), problem.y, **keywords)
+    assert stored.certificate.objective == pytest.approx(reference.certificate.objective, rel=1e-9)
+    X = np.asarray(problem.X, dtype=float)
+    np.testing.assert_allclose(
+        X @ stored.coef.T + stored.intercept, X @ reference.coef.T + reference.intercept, atol=1e-3, rtol=1e-3
+    )
+
+
+def test_certificates_hold_on_two_thousand_random_problems():
+    broken, unfinished = [], []
+    for seed in range(2000):
+        problem = random_problem(seed)
+        trace = []
+        solver = SMOOTH[seed % 2]
+        fit(problem.X, problem.y, solver=solver, tol=1e-4, on_step=trace.append, **problem.keywords)
+        best = fit(problem.X, problem.y, solver="cholesky", tol=1e-13, max_iter=200, **problem.keywords).certificate
+        for step in trace:
+            rounding = 1e-11 * step.objective
+            if step.objective - best.objective > step.relative_gap * step.objective + rounding:
+                broken.append((seed, step, best))
+        if trace[-1].relative_gap > 1e-4:
+            unfinished.append(seed)
+    assert not broken
+    assert not unfinished
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+def test_weights_are_repetitions(solver):
+    rng = np.random.default_rng(4)
+    X, y, times = rng.normal(size=(60, 4)), rng.integers(0, 3, 60), rng.integers(0, 4, 60)
+    keywords = {"n_classes": 3, "solver": solver, "tol": 1e-13, "max_iter": 300}
+    weighted = fit(X, y, sample_weight=times, **keywords)
+    repeated = fit(np.repeat(X, times, axis=0), np.repeat(y, times), **keywords)
+    np.testing.assert_allclose(weighted.coef, repeated.coef, atol=1e-6)
+    np.testing.assert_allclose(weighted.intercept, repeated.intercept, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+def test_order_of_rows_and_columns_does_not_matter(solver):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(200, 5))
+    y = (rng.random(200) < 0.4).astype(float)
+    rows, columns = rng.permutation(200), rng.permutation(5)
+    one = fit(X, y, solver=solver, tol=1e-13)
+    other = fit(X[rows][:, columns], y[rows], solver=solver, tol=1e-13)
+    np.testing.assert_allclose(one.coef[:, columns], other.coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+def test_same_bits_for_any_number_of_threads(solver):
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(20000, 20))
+    y = (rng.random(20000) < 0.4).astype(float)
+    one, many = (fit(X, y, solver=solver, n_jobs=n) for n in (1, 3))
+    assert np.array_equal(one.coef, many.coef)
+    assert np.array_equal(one.intercept, many.intercept)
+
+
+def test_without_a_penalty_the_score_equations_hold():
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(300, 4)) * [1e-6, 1.0, 1e3, 1e6]
+    y = (rng.random(300) < crossent.sigmoid(X[:, 1])).astype(float)
+    for solver in SMOOTH:
+        result = fit(X, y, C=np.inf, solver=solver, tol=1e-12, max_iter=200)
+        assert result.certificate.converged
+        dw, db = crossent.gradient(result.coef[0], result.intercept[0], X, y)
+        assert np.abs(dw / np.abs(X).mean(axis=0)).max() < 1e-6
+        assert abs(db) < 1e-6
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("how", ["completely", "quasi"])
+def test_separable_data_without_a_penalty_are_called_separable(solver, K, how):
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(90, 3))
+    edges = [0.0] if K == 2 else [-0.5, 0.5]
+    y = np.digitize(X[:, 0], edges)
+    if how == "quasi":  # only the first class is set apart; chance decides the rest
+        X[:, 1] = np.where(y == 0, 1.0, 0.0)
+        X[:, 0] = rng.normal(size=90)
+        y = np.where(y == 0, 0, rng.integers(0, K, size=90))
+    result = fit(X, y.astype(float) if K == 2 else y, n_classes=K, C=np.inf, solver=solver, max_iter=200)
+    assert "separable" in result.certificate.outcome
+    assert not result.certificate.converged
+    assert np.isfinite(result.coef).all()
+
+
+def test_rank_deficient_columns_without_a_penalty_still_converge():
+    rng = np.random.default_rng(9)
+    levels = np.eye(3)[rng.integers(0, 3, 200)]  # with the intercept, one column too many
+    y = (rng.random(200) < levels @ [0.2, 0.5, 0.8]).astype(float)
+    for solver in SMOOTH:
+        result = fit(levels, y, C=np.inf, solver=solver, tol=1e-10)
+        assert result.certificate.converged
+        fitted = crossent.sigmoid(levels @ result.coef[0] + result.intercept[0])
+        np.testing.assert_allclose(levels.T @ fitted, levels.T @ y, rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+def test_interrupted_fits_return_the_best_so_far(solver):
+    rng = np.random.default_rng(10)
+    X = rng.normal(size=(100, 5))
+    y = (rng.random(100) < crossent.sigmoid(5 * X[:, 0])).astype(float)
+
+    def interrupt(progress):
+        if progress.n_iter == 2:
+            raise KeyboardInterrupt
+
+    result = fit(X, y, solver=solver, tol=1e-14, on_step=interrupt)
+    assert "interrupted" in result.certificate.outcome
+    assert not result.certificate.converged
+    assert result.certificate.objective < 100 * np.log(2)
+
+
+def test_a_warm_start_at_the_optimum_is_done_at_once():
+    problem = PROBLEMS[0]
+    cold = fit(problem.X, problem.y, tol=1e-12)
+    warm = fit(problem.X, problem.y, tol=1e-6, start=(cold.coef, cold.intercept))
+    assert warm.certificate.n_iter == 0
+    assert warm.certificate.converged
+
+
+def test_max_iter_is_said():
+    problem = PROBLEMS[0]
+    result = fit(problem.X, problem.y, tol=1e-14, max_iter=2)
+    assert result.certificate.n_iter == 2
+    assert "max_iter" in result.certificate.outcome
+
+
+def test_a_class_without_weight_is_refused():
+    X, y = np.zeros((4, 1)), np.array([0, 1, 2, 2])
+    with pytest.raises(CrossentError, match="class 1 has no row with a positive weight"):
+        fit(X, y, n_classes=3, sample_weight=[1, 0, 1, 1])
+    with pytest.raises(CrossentError, match="one of the two classes"):
+        fit(X, np.ones(4))
