@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
+from crossent.columns import Columns, gather
 from crossent.jit import kernel
 
 Array = NDArray[np.float64]
@@ -73,6 +74,10 @@ class Design(ABC):
     @abstractmethod
     def gram(self, h: Array) -> Array:
         """Return X.T @ diag(h) @ X for weights h >= 0 of shape (n,); a (width, width) array."""
+
+    @abstractmethod
+    def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
+        """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
 
     def over_rows(self, block: Callable[[slice], Any]) -> list[Any]:
         """Call ``block`` on every piece of rows, on all threads; return the results in order."""
@@ -182,6 +187,17 @@ class DenseDesign(Design):
         parts = self.over_rows(piece)
         inner, edge = in_order([a for a, _ in parts]), in_order([e for _, e in parts])
         return self._bordered(inner, edge, h.sum())
+
+    def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
+        """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
+        data = np.empty((len(chosen), self.n))
+
+        def fill(rows: slice) -> None:
+            for b in self._blocks(rows):
+                np.multiply(self.X[b][:, chosen].T, scale[b], out=data[:, b])
+
+        self.over_rows(fill)
+        return Columns(self.n * np.arange(len(chosen) + 1), np.empty(0, np.int32), data.reshape(-1))
 
 
 class SparseDesign(Design):
@@ -297,6 +313,21 @@ class SparseDesign(Design):
         inner = lower + np.tril(lower, -1).T
         edge = self._transposed_product(h, squared=False)[: self.columns] if self.intercept else np.empty(0)
         return self._bordered(inner, edge, h.sum())
+
+    def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
+        """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
+        T = self.by_column
+        lengths = T.indptr[chosen + 1] - T.indptr[chosen]
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        indices, data = np.empty(indptr[-1], T.indices.dtype), np.empty(indptr[-1])
+
+        def fill(c: slice) -> None:
+            ends = indptr[c.start : c.stop + 1]
+            gather(T.indptr, T.indices, T.data, chosen[c], scale, ends, indices, data)
+
+        pieces = split_by_weight(indptr, max(1, min(MAX_PIECES, len(data) // BLOCK_VALUES)))
+        run([lambda c=c: fill(c) for c in pieces], self.threads)  # type: ignore[misc]
+        return Columns(indptr, indices, data)
 
 
 @kernel

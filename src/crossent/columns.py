@@ -1,0 +1,111 @@
+"""Some columns of X, copied out and scaled row by row, for methods that move one coefficient at a time.
+
+Dense and sparse columns look alike to the loops: compressed, with ``indices`` empty where every row has a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.jit import kernel, row_formula
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns compressed one after the other: column j is ``data[indptr[j]:indptr[j + 1]]``.
+
+    ``indices`` are its rows; empty when each column holds all of them.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[Any]
+    data: Array
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[Any], Array]:
+        """The three arrays, as the loops take them."""
+        return self.indptr, self.indices, self.data
+
+    def tdot(self, r: Array) -> Array:
+        """Return each column's product with r of shape (n,)."""
+        out = np.empty(len(self.indptr) - 1)
+        _products(*self.arrays, r, out)
+        return out
+
+    def squares(self) -> Array:
+        """Return each column's product with itself."""
+        out = np.empty(len(self.indptr) - 1)
+        _squares(self.indptr, self.data, out)
+        return out
+
+    def dot(self, v: Array, n: int) -> Array:
+        """Return the sum of v_j times column j, of shape (n,)."""
+        out = np.zeros(n)
+        _sum(*self.arrays, v, out)
+        return out
+
+
+@row_formula
+def column_dot(indptr, indices, data, j, q):
+    """Return column j's product with q."""
+    total = 0.0
+    if indices.size == 0:
+        start = indptr[j]
+        for i in range(q.size):
+            total += data[start + i] * q[i]
+    else:
+        for e in range(indptr[j], indptr[j + 1]):
+            total += data[e] * q[indices[e]]
+    return total
+
+
+@row_formula
+def column_add(indptr, indices, data, j, delta, q):
+    """Add delta times column j to q."""
+    if indices.size == 0:
+        start = indptr[j]
+        for i in range(q.size):
+            q[i] += delta * data[start + i]
+    else:
+        for e in range(indptr[j], indptr[j + 1]):
+            q[indices[e]] += delta * data[e]
+
+
+@kernel
+def _products(indptr, indices, data, r, out):
+    for j in range(out.size):
+        out[j] = column_dot(indptr, indices, data, j, r)
+
+
+@kernel
+def _squares(indptr, data, out):
+    for j in range(out.size):
+        total = 0.0
+        for e in range(indptr[j], indptr[j + 1]):
+            total += data[e] * data[e]
+        out[j] = total
+
+
+@kernel
+def _sum(indptr, indices, data, v, out):
+    for j in range(v.size):
+        if v[j] != 0.0:
+            column_add(indptr, indices, data, j, v[j], out)
+
+
+@kernel
+def gather(indptr, indices, data, chosen, scale, out_indptr, out_indices, out_data):
+    """Copy the chosen compressed columns, each value times its row's scale."""
+    for c in range(chosen.size):
+        j, start = chosen[c], out_indptr[c]
+        for e in range(indptr[j], indptr[j + 1]):
+            i = indices[e]
+            out_indices[start] = i
+            out_data[start] = data[e] * scale[i]
+            start += 1
