@@ -93,6 +93,15 @@ class Encoder:
     def feature_names(self) -> list[str]:
         return [name for column in self.columns for name in column.names]
 
+    @property
+    def n_features(self) -> int:
+        """The number of columns of X."""
+        return len(self.feature_names)
+
+    def names_of(self, features: Any) -> list[str]:
+        """The names of a few columns of X, by position."""
+        return [self.feature_names[j] for j in features]
+
     @cached_property
     def center(self) -> np.ndarray:
         return np.concatenate([column.center for column in self.columns])
