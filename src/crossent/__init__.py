@@ -18,6 +18,7 @@ _HOME = {
     "softmax_cross_entropy": "equations",
     "gradient": "objective",
     "gradient_descent": "solvers.descent",
+    "LogisticRegression": "estimators",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

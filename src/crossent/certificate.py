@@ -30,6 +30,7 @@ class Outcome(Enum):
     MAX_ITER = "stopped at max_iter before the gap was within tol"
     STALLED = "stopped where rounding allows no further progress"
     INTERRUPTED = "interrupted: these are the best weights so far"
+    STOPPED = "stopped by a callback: these are the best weights so far"
     SEPARABLE = "the classes are separable and nothing penalises the weights, so no finite optimum exists"
 
 

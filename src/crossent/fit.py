@@ -31,12 +31,16 @@ SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infi
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: its number, the objective, the relative gap (infinite while unknown), seconds so far."""
+    """What a step reports: its number, the objective, the relative gap (infinite while unknown), seconds so far.
+
+    ``coefficients()`` returns coef and intercept at this point, shaped as in ``Fit``.
+    """
 
     n_iter: int
     objective: float
     relative_gap: float
     seconds: float
+    coefficients: Callable[[], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def fit(
     n_jobs : int, optional
         Threads; all cores by default. Results are the same bits for any number.
     on_step : callable, optional
-        Called with a ``Progress`` at every step. A KeyboardInterrupt, also in it, ends the fit with the best weights.
+        Called with a ``Progress`` at every step; ends the fit there when it returns something true. A
+        KeyboardInterrupt, also in it, ends the fit with the best weights.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def fit(
     bound = DualBound(objective)
     _check_classes(bound)
     with quiet_blas():
-        name = choose(objective) if solver == "auto" else solver
+        name = choose(objective, solver)
         w, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
     return Fit(*_as_fitted(w, objective), certificate)
 
@@ -149,9 +154,8 @@ def minimise(
                 step = solver.direction(objective, point, tol * point.value)
                 if bound.needs_newton:
                     gap = bound.gap(point, step)
-            if on_step is not None:
-                on_step(Progress(watch.n_iter, point.value, gap / point.value, time.perf_counter() - began))
-            outcome = watch.verdict(point, gap, step)
+            stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
+            outcome = Outcome.STOPPED if stop and gap > tol * point.value else watch.verdict(point, gap, step)
             if outcome is None and step is not None:
                 point = take_step(objective, point, step)
     except KeyboardInterrupt:
@@ -173,6 +177,11 @@ def minimise(
         converged=outcome is Outcome.CONVERGED,
     )
     return point.w, certificate
+
+
+def _progress(watch: _Watch, point: Point, gap: float, seconds: float) -> Progress:
+    relative = gap / point.value if point.value > 0.0 else gap
+    return Progress(watch.n_iter, point.value, relative, seconds, lambda: _as_fitted(point.w, watch.objective))
 
 
 class _Watch:

@@ -143,10 +143,11 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
 
 @kernel
 def probabilities_into(z, p):
-    """Write sigma(z), or the softmax of each row of z, into p; p may be z."""
+    """Write the softmax of each row of z into p, which may be z; of z of shape (n,), sigma(-z) and sigma(z)."""
     if z.ndim == 1:
         for i in range(z.size):
-            p[i] = sigmoid_at(z[i])
+            p[i, 0] = sigmoid_at(-z[i])
+            p[i, 1] = sigmoid_at(z[i])
     else:
         for i in range(z.shape[0]):
             softmax_row(z, p, i)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.design import PRODUCT_SPEED
+from crossent.errors import CrossentError
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.cholesky import NewtonCholesky
 from crossent.solvers.coordinate import Coordinate
@@ -36,10 +37,16 @@ CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gra
 LARGEST_HESSIAN = 4000
 
 
-def choose(objective: Objective) -> str:
-    """Return the method whose cost for one Newton step is least, by the shape of the data and nothing else."""
+def choose(objective: Objective, asked: str = "auto") -> str:
+    """Return the method asked for, if it can; else the one whose Newton step costs least, by the data's shape alone."""
+    if asked not in {"auto", *SOLVERS}:
+        raise CrossentError(f"solver {asked!r} is unknown; choose from 'auto', {', '.join(map(repr, SOLVERS))}")
     if not objective.penalty.smooth:
+        if asked not in {"auto", "coordinate"}:
+            raise CrossentError(f"solver {asked!r} cannot handle an L1 penalty; use 'coordinate' or 'auto'")
         return "coordinate"
+    if asked != "auto":
+        return asked
     design = objective.design
     order = int(np.prod(objective.shape))
     if order > LARGEST_HESSIAN:

@@ -1,0 +1,415 @@
+"""Scikit-learn's face: ``LogisticRegression``, with the meaning of every parameter that scikit-learn 1.9 gives it.
+
+Validation, labels, weights and prediction live here; the mathematics does not. The fit is ``crossent.fit.fit``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import check_array, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from crossent.blocks import quiet_blas
+from crossent.certificate import Certificate, Outcome
+from crossent.design import SMALL, as_design
+from crossent.equations import cross_entropy, log_sum_exp_above
+from crossent.errors import CrossentError
+from crossent.fit import fit
+from crossent.margins import probabilities_into
+from crossent.solvers import SOLVERS
+from crossent.stepping import Steps
+
+Array = NDArray[np.float64]
+
+HINTS = {  # scikit-learn's solver names, and what they mean here
+    "lbfgs": "auto",
+    "liblinear": "auto",
+    "sag": "auto",
+    "saga": "auto",
+    "newton-cg": "newton-cg",
+    "newton-cholesky": "cholesky",
+}
+
+
+class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Logistic regression of two or more classes, fitted to a certified optimum.
+
+    Minimises ``C sum_i s_i loss_i + l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2``, the intercept never penalised; with more
+    than two classes the loss is the cross-entropy of the softmax. Drop-in for scikit-learn's: every parameter is
+    accepted and means the same, but for those named below as without effect.
+
+    Parameters
+    ----------
+    penalty : {'l1', 'l2', 'elasticnet', None}
+        Deprecated, as in scikit-learn: use ``l1_ratio``, and ``C=np.inf`` for no penalty.
+    C : float, default=1.0
+        Inverse strength of the penalty, positive; ``np.inf`` for no penalty.
+    l1_ratio : float in [0, 1], default=0.0
+        0 is L2, 1 is L1, between is the elastic net.
+    dual : bool, default=False
+        Without effect: the optimum is the same.
+    tol : float, default=1e-6
+        The certified relative gap at which to stop: F(w) - F* <= tol F(w).
+    fit_intercept : bool, default=True
+    intercept_scaling : float, default=1
+        Without effect: the intercept is never penalised.
+    class_weight : dict or 'balanced', optional
+        Weights of the classes, multiplied with ``sample_weight``.
+    random_state : int or RandomState, optional
+        Without effect: nothing is random.
+    solver : str, default='auto'
+        'auto' chooses by the shape of the data; 'cholesky', 'newton-cg' and 'coordinate' name a method. Scikit-learn's
+        names are hints: 'newton-cholesky' is 'cholesky', the others are 'auto'. Every penalty, any number of classes.
+    max_iter : int, default=100
+    verbose : int, default=0
+        Positive: print iteration, objective and gap at every step.
+    warm_start : bool, default=False
+        Start from the last fit's coefficients.
+    n_jobs : int, optional
+        Threads; all cores by default. The coefficients are the same bits for any number.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    coef_ : ndarray or sparse matrix of shape (1, n_features), or (K, n_features) for K > 2 classes
+        Of X's type when that is float32, else float64.
+    intercept_ : ndarray of shape (1,) or (K,)
+    n_iter_ : ndarray of shape (1,)
+    certificate_ : Certificate
+        What the fit proves about itself: objective, dual value, gap, passes over X, seconds, how it ended.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Only when X has names that are all strings.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from crossent import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> model.certificate_.converged
+    True
+    """
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-6,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: Any = None,
+        random_state: Any = None,
+        solver: str = "auto",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ):
+        self.penalty = penalty
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.dual = dual
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ------------------------------------------------------------ fitting
+
+    @with_callbacks
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LogisticRegression:
+        """Fit to n rows and their labels.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or table of shape (n, n_features)
+            Any numeric type, C or Fortran order, CSR or CSC with indices of any width: not copied.
+        y : array of shape (n,)
+            Labels of at least two classes.
+        sample_weight : array of shape (n,), optional
+            Weights >= 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            In one line, when a parameter, X, y or sample_weight is not allowed.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the gap that was asked for is not reached: with the one that was, and what to do.
+        """
+        _check_parameters(self)
+        C, l1_ratio = _strengths(self)
+        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype="numeric")
+        check_classification_targets(y)
+        encoder = LabelEncoder()
+        codes = encoder.fit_transform(y)
+        self.classes_ = encoder.classes_
+        if len(self.classes_) < 2:
+            raise CrossentError(f"y has one class, {self.classes_[0]!r}; give rows of at least two classes")
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        steps = Steps(self, X, y, sample_weight, lambda coef, intercept: _as_attributes(coef, intercept, dtype))
+        result = fit(
+            X,
+            codes,
+            n_classes=len(self.classes_),
+            C=C,
+            l1_ratio=l1_ratio,
+            fit_intercept=self.fit_intercept,
+            sample_weight=self._weights(codes, sample_weight),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=_method(self.solver, C, l1_ratio),
+            start=self._start(X.shape[1]),
+            n_jobs=self.n_jobs,
+            on_step=steps.listener,
+        )
+        for name, value in _as_attributes(result.coef, result.intercept, dtype).items():
+            setattr(self, name, value)
+        self.certificate_ = result.certificate
+        self.n_iter_ = np.array([result.certificate.n_iter], dtype=np.int32)
+        steps.close()
+        if not self.certificate_.converged:
+            warnings.warn(_shortfall(self.certificate_), ConvergenceWarning, stacklevel=3)
+        return self
+
+    def _weights(self, codes: NDArray[np.int64], sample_weight: ArrayLike | None) -> Array | None:
+        """Return the rows' weights times their classes', or None for ones."""
+        weights = None
+        if sample_weight is not None:
+            weights = (
+                np.full(len(codes), float(sample_weight))
+                if isinstance(sample_weight, Real)
+                else check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+            )
+            if weights.shape != (len(codes),):
+                raise CrossentError(
+                    f"sample_weight has shape {weights.shape}; give one weight for each of {len(codes)} rows"
+                )
+            if weights.min() < 0.0:
+                raise CrossentError(f"sample_weight of row {weights.argmin()} is {weights.min():g}; weights are >= 0")
+        if self.class_weight is not None:
+            if isinstance(self.class_weight, str):
+                of_class = compute_class_weight(
+                    self.class_weight, classes=np.arange(len(self.classes_)), y=codes, sample_weight=weights
+                )
+            else:
+                of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+            weights = of_class[codes] if weights is None else weights * of_class[codes]
+        if weights is not None and not weights.any():
+            raise CrossentError("all weights of the rows are zero; give at least one non-zero weight")
+        return weights
+
+    def _start(self, n_features: int) -> tuple[Array, Array] | None:
+        """Return the coefficients to start from, or None for zeros."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        shape = (1 if len(self.classes_) == 2 else len(self.classes_), n_features)
+        if self.coef_.shape != shape:
+            raise CrossentError(
+                f"warm_start has coefficients of shape {self.coef_.shape} but this fit needs {shape}; "
+                "fit the same classes and columns again, or set warm_start=False"
+            )
+        return _dense(self.coef_), self.intercept_
+
+    # ------------------------------------------------------------ storage of the coefficients
+
+    def densify(self) -> LogisticRegression:
+        """Turn ``coef_`` back into an array; return self."""
+        check_is_fitted(self)
+        self.coef_ = _dense(self.coef_)
+        return self
+
+    def sparsify(self) -> LogisticRegression:
+        """Turn ``coef_`` into a sparse matrix, smaller where L1 left most coefficients zero; return self."""
+        check_is_fitted(self)
+        self.coef_ = (
+            sp.csr_matrix(self.coef_) if get_config()["sparse_interface"] == "spmatrix" else sp.csr_array(self.coef_)
+        )
+        return self
+
+    # ------------------------------------------------------------ predicting
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the margins z = X w + b: shape (n,) for two classes (positive is ``classes_[1]``), (n, K) for K.
+
+        Cost: half a pass over X.
+        """
+        X = self._rows(X)
+        coef = _dense(self.coef_)
+        if isinstance(X, np.ndarray) and X.size < SMALL:
+            z = X @ coef.T + self.intercept_
+            return z[:, 0] if z.shape[1] == 1 else z
+        v = np.vstack([coef.T, self.intercept_]).astype(np.float64, copy=False)
+        with quiet_blas():
+            return as_design(X, n_jobs=self.n_jobs).dot(v[:, 0] if v.shape[1] == 1 else v)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each row."""
+        z = self.decision_function(X)
+        return self.classes_[(z > 0.0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, shape (n, K), columns in the order of ``classes_``."""
+        z = self.decision_function(X)
+        p = np.empty((len(z), 2) if z.ndim == 1 else z.shape)
+        probabilities_into(z, p)
+        return p
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of each class's probability, shape (n, K): exact also where it rounds to 0 or 1."""
+        z = self.decision_function(X)
+        if z.ndim == 1:
+            return -cross_entropy(z[:, None], [[0.0, 1.0]])
+        below = z - z.max(axis=1, keepdims=True)
+        return below - log_sum_exp_above(below)[:, None]
+
+    def _rows(self, X: Any) -> Any:
+        """Return X, checked. A plain array of the right shape takes the short way: microseconds for one row."""
+        if not hasattr(self, "coef_"):
+            check_is_fitted(self)
+        if (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and X.shape[1] == self.coef_.shape[1]
+            and X.size > 0
+            and not hasattr(self, "feature_names_in_")
+            and isfinite(X.sum())
+        ):
+            return X
+        return validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+
+
+# ---------------------------------------------------------------- parameters
+
+_SOLVERS = ("auto", *sorted({*SOLVERS, *HINTS}))
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+_ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "penalty": ("'l1', 'l2', 'elasticnet' or None", lambda v: v in {"l1", "l2", "elasticnet", "deprecated", None}),
+    "C": ("a positive number, np.inf for no penalty", lambda v: _is_real(v) and v > 0),
+    "l1_ratio": ("a number from 0 to 1", lambda v: v is None or (_is_real(v) and 0 <= v <= 1)),
+    "dual": ("True or False", _is_flag),
+    "tol": ("a number >= 0", lambda v: _is_real(v) and v >= 0),
+    "fit_intercept": ("True or False", _is_flag),
+    "intercept_scaling": ("a positive number", lambda v: _is_real(v) and v > 0),
+    "class_weight": ("a dict, 'balanced' or None", lambda v: v is None or isinstance(v, dict) or v == "balanced"),
+    "solver": (f"one of {', '.join(_SOLVERS)}", lambda v: v in _SOLVERS),
+    "max_iter": ("an integer >= 0", lambda v: _is_integer(v) and v >= 0),
+    "verbose": ("an integer >= 0", lambda v: _is_flag(v) or (_is_integer(v) and v >= 0)),
+    "warm_start": ("True or False", _is_flag),
+    "n_jobs": ("an integer or None", lambda v: v is None or _is_integer(v)),
+}
+
+
+def _check_parameters(estimator: LogisticRegression) -> None:
+    for name, (allowed, holds) in _ALLOWED.items():
+        value = getattr(estimator, name)
+        if not holds(value):
+            raise CrossentError(f"{name} is {value!r}; it must be {allowed}")
+
+
+def _strengths(estimator: LogisticRegression) -> tuple[float, float]:
+    """Return C and l1_ratio, once the deprecated ``penalty`` has had its say."""
+    penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
+    if penalty == "deprecated":
+        if l1_ratio is None:
+            warnings.warn("'l1_ratio=None' was deprecated in scikit-learn 1.8; use l1_ratio=0", FutureWarning, 3)
+        return C, l1_ratio or 0.0
+    warnings.warn(
+        "'penalty' was deprecated in scikit-learn 1.8; use l1_ratio (0 for 'l2', 1 for 'l1') or C=np.inf (for None)",
+        FutureWarning,
+        3,
+    )
+    if penalty == "elasticnet":
+        if l1_ratio is None:
+            raise CrossentError("penalty is 'elasticnet' and l1_ratio None; give l1_ratio, from 0 to 1")
+        return C, l1_ratio
+    if l1_ratio is not None and 0 < l1_ratio < 1:
+        warnings.warn(
+            f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})", UserWarning, 3
+        )
+    elif penalty is not None and l1_ratio != (penalty == "l1"):
+        warnings.warn(
+            f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}; penalty is used", UserWarning, 3
+        )
+    if penalty is None and C != 1.0:
+        warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", UserWarning, 3)
+    return (np.inf if penalty is None else C), float(penalty == "l1")
+
+
+def _method(solver: str, C: float, l1_ratio: float) -> str:
+    """Return the name of our method for the one that was asked for."""
+    if solver in HINTS and l1_ratio > 0.0 and not np.isinf(C):
+        return "auto"
+    return HINTS.get(solver, solver)
+
+
+def _shortfall(certificate: Certificate) -> str:
+    """Say how a fit that did not converge ended, which gap it reached and was asked, and one remedy."""
+    remedy = {
+        Outcome.MAX_ITER: "raise max_iter",
+        Outcome.STALLED: "raise tol to the gap reached",
+        Outcome.INTERRUPTED: "fit again with warm_start=True to go on",
+        Outcome.STOPPED: "fit again with warm_start=True to go on",
+        Outcome.SEPARABLE: "give a finite C",
+    }[Outcome(certificate.outcome)]
+    return (
+        f"{certificate.outcome}. Relative gap reached {certificate.relative_gap:.2g}, asked {certificate.tol:.2g}, "
+        f"after {certificate.n_iter} iterations; {remedy}."
+    )
+
+
+def _as_attributes(coef: Array, intercept: Array, dtype: type) -> dict[str, NDArray[Any]]:
+    return {"coef_": coef.astype(dtype, copy=False), "intercept_": intercept.astype(dtype, copy=False)}
+
+
+def _dense(coef: Any) -> NDArray[Any]:
+    return coef.toarray() if sp.issparse(coef) else coef
