@@ -148,7 +148,7 @@ class Category(ColumnEncoder):
 
     @classmethod
     def fit(cls, name: str, column: pa.ChunkedArray, *, indicator: bool = True) -> tuple["Category", Block]:
-        text = values.texts(column).cast(pa.string())
+        text = values.levels(column)
         counts = pc.value_counts(text.drop_null())
         often = pc.greater_equal(counts.field("counts"), RARE)
         kept = sorted(counts.field("values").filter(often).to_pylist(), key=_natural)
@@ -157,7 +157,7 @@ class Category(ColumnEncoder):
         return self, self._block(text)
 
     def block(self, column: pa.ChunkedArray) -> Block:
-        return self._block(values.texts(column).cast(pa.string()))
+        return self._block(values.levels(column))
 
     def _block(self, text: pa.ChunkedArray) -> Block:
         size = len(self.levels)

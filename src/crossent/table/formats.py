@@ -61,15 +61,16 @@ def sniff(name: str, stream: io.BufferedReader) -> str:
 
 def unique_names(names: Sequence[str], where: str) -> list[str]:
     """Column names made unique (``x``, ``x.2``) and never empty (``column3``); a warning says which were changed."""
-    taken, out, changed = set(names), [], []
+    originals, taken, out, changed = set(names), set(), [], []
     for position, name in enumerate(names, 1):
-        new = name or f"column{position}"
+        stem = new = name or f"column{position}"
         copy = 1
-        while new in out or (new != name and new in taken):
+        while new in taken or (new != name and new in originals):
             copy += 1
-            new = f"{name or f'column{position}'}.{copy}"
+            new = f"{stem}.{copy}"
         if name and new != name:
             changed.append(f"{name!r} is now {new!r}")
+        taken.add(new)
         out.append(new)
     if changed:
         warnings.warn(f"{where}: duplicate column names: {', '.join(changed)}", DataWarning, stacklevel=2)
@@ -87,12 +88,15 @@ def delimited(
 
     raw = Utf8(stream, name)
     text = raw.buffered()
-    head = text.peek(CHUNK).decode("utf-8", "ignore")
+    start = text.peek(CHUNK)
+    head = start.decode("utf-8", "ignore")
     if not head.strip():
         raise CrossentError(f"{name}: is empty; a table needs a header and rows")
     delimiter = "\t" if tabs else _delimiter(head)
     quote = False if delimiter == "\t" else '"'
-    rows = _head_rows(head, delimiter, quoted=bool(quote))
+    rows = _head_rows(head, delimiter, quoted=bool(quote), cut=len(start) > CHUNK // 2)
+    if not rows:
+        raise CrossentError(f"{name}: its first row does not end; look for a quotation mark that never closes")
     has_header = _has_header(rows, columns) if header is None else header
     if has_header:
         names = unique_names([field.strip().strip('"') for field in rows[0]], name)
@@ -128,23 +132,23 @@ def delimited(
 
 
 def _delimiter(head: str) -> str:
-    line = re.sub(r'"[^"]*"', "", head.lstrip("\r\n")).splitlines()[0]
+    line = (re.sub(r'"[^"]*"', "", head.lstrip("\r\n")).splitlines() or [""])[0]
     return max(",;\t|", key=line.count)
 
 
-def _head_rows(head: str, delimiter: str, *, quoted: bool, limit: int = 1000) -> list[list[str]]:
-    """The first rows, for looking only; the last may be cut short and is left out if there are others."""
+def _head_rows(head: str, delimiter: str, *, quoted: bool, cut: bool) -> list[list[str]]:
+    """Up to 1,000 first rows, for looking only; if the text is cut short the last row of several is left out."""
     rows: list[list[str]] = []
     lines = io.StringIO(head, newline="")
     try:
         for row in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE):
             if row:
                 rows.append(row)
-            if len(rows) > limit:
+            if len(rows) == 1000:
                 break
     except csv.Error:  # a field longer than the module takes: the rows before it will do
         pass
-    return rows[:-1] if len(rows) > 1 and len(head) >= CHUNK // 2 else rows
+    return rows[:-1] if cut and len(rows) > 1 else rows
 
 
 def _has_header(rows: list[list[str]], columns: Sequence[str] | None) -> bool:

@@ -31,6 +31,7 @@ class Guess(NamedTuple):
 
 def guess(name: str, column: pa.ChunkedArray) -> Guess:
     """The kind of a column that is not the target. A few passes over its values."""
+    declared = pa.types.is_dictionary(column.type)  # a categorical of pandas or polars, an enumeration of a database
     column = values.plain(column)
     kind = column.type
     if pa.types.is_map(kind) and pa.types.is_integer(kind.key_type):
@@ -44,7 +45,10 @@ def guess(name: str, column: pa.ChunkedArray) -> Guess:
     distinct = pc.count_distinct(present).as_py()
     if distinct == 1 and not text.null_count:
         return Guess("left out", f"constant: {_short(present[0].as_py())}")
-    found = _kind(name, column, present, distinct)
+    if declared:
+        found = _identifier(distinct, len(present), 0.9) or Guess("category", _levels(distinct))
+    else:
+        found = _kind(name, column, present, distinct)
     return found._replace(note=f"{found.note}; {text.null_count:,} missing") if text.null_count else found
 
 

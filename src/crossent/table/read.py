@@ -67,7 +67,7 @@ def _parts(source: Any) -> Iterable[Any]:
     """The files or tables that a source stands for."""
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
-        if glob.has_magic(name) and not os.path.exists(name):
+        if any(mark in name for mark in "*?[") and not os.path.exists(name):
             found = sorted(glob.glob(name, recursive=True))
             if not found:
                 raise CrossentError(f"{name}: no file matches this pattern")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
+import pyarrow as pa
+
 from crossent.errors import CrossentError, DataWarning
 
 CHUNK = 1 << 20
@@ -34,24 +36,22 @@ def open_bytes(source: Any) -> Iterator[tuple[str, io.BufferedReader]]:
         else:
             name = str(source)
             raw = opened.enter_context(_open_path(name))
-        head = raw if hasattr(raw, "peek") else _Reader(raw, name).buffered()
+        # A peek at a pipe gives what one small read gave; ours waits for a chunk, enough to know the format.
+        head = raw if isinstance(raw, io.BufferedReader) and raw.seekable() else _Reader(raw, name).buffered()
         codec = next((codec for magic, codec in MAGIC.items() if head.peek(8).startswith(magic)), None)
         if codec:
-            import pyarrow as pa
-
             head = _Reader(pa.CompressedInputStream(pa.PythonFile(head, mode="r"), codec), name).buffered()
         yield name, head
 
 
 def _open_path(name: str) -> Any:
-    import pyarrow as pa
-    from pyarrow import fs
-
     try:
         if "://" in name:
+            from pyarrow import fs
+
             system, path = fs.FileSystem.from_uri(name)
             return system.open_input_file(path)
-        return open(name, "rb")
+        return open(name, "rb", buffering=CHUNK)
     except FileNotFoundError:
         raise CrossentError(f"{name}: no such file; check the path, or quote a pattern with *") from None
     except IsADirectoryError:
@@ -75,9 +75,12 @@ class _Reader(io.RawIOBase):
 
     def fetch(self, size: int) -> bytes:
         try:
-            return cast(bytes, self.stream.read(size))
+            data = self.stream.read(size)
         except (OSError, EOFError) as error:
             raise CrossentError(f"{self.name}: damaged or cut short: {first_line(error)}") from None
+        if isinstance(data, str):
+            raise CrossentError(f"{self.name}: gives text, not bytes; open it in binary mode ('rb')")
+        return cast(bytes, data)
 
     def readinto(self, buffer: Any) -> int:
         data = self.fetch(len(buffer))

@@ -24,11 +24,11 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
-    return column
+    if pa.types.is_dictionary(column.type):  # by hand: Arrow does not decode a dictionary of string views
+        levels = [plain(chunk.dictionary).combine_chunks() for chunk in column.chunks]
+        chunks = [own.take(chunk.indices) for own, chunk in zip(levels, column.chunks, strict=True)]
+        column = pa.chunked_array(chunks, None if chunks else plain(pa.array([], column.type.value_type)).type)
+    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
 
 
 def is_text(type_: pa.DataType) -> bool:
@@ -67,6 +67,11 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
         whole = pc.if_else(small, number, 0.0).cast(pa.int64()).cast(pa.string())
         return pc.if_else(small, whole, number.cast(pa.string()))
     return column.cast(pa.string())
+
+
+def levels(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as levels of a category: `texts`, and ``3.0`` is 3, as pandas writes whole numbers beside gaps."""
+    return pc.replace_substring_regex(texts(column).cast(pa.string()), r"^([+-]?\d+)\.0+$", r"\1")
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
