@@ -1,2 +1,50 @@
-def main():
-    print("soon")
+"""The command ``crossent``: one verb a file, each a thin face over one call of the package."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command. Exit codes: 0, 1 (it ran and failed), 2 (it was asked wrongly)."""
+    try:
+        from crossent.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        _end("interrupted", 1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("CROSSENT_DEBUG"):
+            raise
+        _end(*_told(error))
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return what to say of an error, and the exit code."""
+    from crossent.errors import CrossentError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, CrossentError):
+        return text, 2
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; give fewer rows or columns", 1
+    if isinstance(error, OSError):
+        return text, 1
+    return f"{type(error).__name__}: {text} (this is a fault of crossent; CROSSENT_DEBUG=1 shows where)", 1
+
+
+def _end(message: str, code: int) -> None:
+    from crossent.cli.terminal import err
+
+    err().print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True)
+    sys.exit(code)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,214 @@
+"""``crossent derive``: the derivation of the gradient, checked; and with the numbers of the user's own example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crossent.derivation import Example, Step, Walk
+    from crossent.report import Rows
+
+POINTS = 25  # of the numeric check at each run; `derivation.verify()` takes 200
+DIGITS = 50
+SHOWN = 10  # features in the table of the example
+
+
+def derive(
+    model: Annotated[Path | None, typer.Argument(help="A model file, for the derivation with its numbers.")] = None,
+    data: Annotated[str | None, typer.Argument(help="Rows: the example is one of them (--row).")] = None,
+    row: Annotated[int | None, typer.Option(min=1, help="Which row of DATA, counted from 1.", show_default="1")] = None,
+    example: Annotated[str | None, typer.Option(help="A text as the example, instead of a row.")] = None,
+    label: Annotated[str | None, typer.Option(help="The example's class, where the row does not say it.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="The feature whose weight is followed.", show_default="the most influential")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the texts: en or zh.")] = "en",
+    html: Annotated[Path | None, typer.Option(help="Write the page to play with to this file.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the derivation as LaTeX to this file.")] = None,
+) -> None:
+    """Show where the gradient comes from, (4.56) to (4.61), each step checked; with MODEL, in your own numbers."""
+    from rich.console import Console
+
+    from crossent.derivation import texts, verify, walk
+    from crossent.derivation.checks import require_sympy
+    from crossent.derivation.examples import small
+    from crossent.files import check_writable
+    from crossent.report import Rows, derivation_latex, derivation_page
+
+    require_sympy()
+    texts(lang)
+    for target in (html, latex):
+        if target is not None:
+            check_writable(target)
+    console = Console(highlight=False, soft_wrap=False)
+    shown, rows = _example(model, data, row, example, label)
+    followed = walk(shown, weight) if shown is not None else None
+    if html is None and latex is None:
+        print_derivation(console, verify(POINTS, DIGITS), lang)
+        if followed is not None:
+            print_walk(console, followed, lang)
+        return
+    if latex is not None:
+        _write(latex, derivation_latex(followed, lang), console)
+    if html is not None:
+        if shown is None:
+            shown, X, y = small()
+            rows = Rows(X, y, shown.w, _all_columns(X))
+        _write(html, derivation_page(shown, rows, weight=weight, lang=lang), console)
+
+
+def _all_columns(X: Any) -> Any:
+    import numpy as np
+
+    return np.arange(X.shape[1])
+
+
+def _write(path: Path, content: str, console: Console) -> None:
+    from crossent.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(content, "utf-8")
+    console.print(f"{path}: {len(content.encode()) / 1000:,.0f} kB", markup=False)
+
+
+def _example(
+    model: Path | None, data: str | None, row: int | None, example: str | None, label: str | None
+) -> tuple[Example | None, Rows | None]:
+    """The example asked for, and rows of the data for gradient descent on the page."""
+    from crossent.errors import CrossentError
+
+    if model is None:
+        if data or row or example or label:
+            raise CrossentError("an example needs a model: crossent derive MODEL DATA --row 7")
+        return None, None
+    if data is None and example is None:
+        raise CrossentError('which example? Give rows (crossent derive MODEL DATA --row 7) or --example "a text"')
+    if example is not None and row is not None:
+        raise CrossentError("give --row or --example, not both")
+
+    from crossent.derivation.examples import of_model
+    from crossent.model import load
+    from crossent.table import read_table
+
+    fitted = load(model)
+    table = read_table(data) if data is not None else None
+    if example is not None:
+        shown, columns = of_model(fitted, example, label)
+    else:
+        at = (row or 1) - 1
+        if at >= len(table):
+            raise CrossentError(f"{data} has {len(table):,} rows; there is no row {row}")
+        shown, columns = of_model(fitted, table.slice(at, 1), label)
+    return shown, _rows(fitted, table, columns)
+
+
+def _rows(fitted: Any, table: Any, columns: Any) -> Rows | None:
+    """Up to 200 rows, evenly spread, if the data says their class."""
+    import numpy as np
+
+    from crossent.report import Rows
+    from crossent.report.page import MAX_ROWS
+    from crossent.table import codes_of, with_target
+
+    if table is None or fitted.target not in table.column_names:
+        return None
+    table = with_target(table, fitted.target)
+    if len(table) < 2:
+        return None
+    table = table.take(np.unique(np.linspace(0, len(table) - 1, MAX_ROWS).astype(np.int64)))
+    y = codes_of(table, fitted.target, fitted.classes).astype(np.float64)
+    return Rows(fitted.encoder.transform(table), y, fitted.coef[0], columns)
+
+
+# ------------------------------------------------------------------------------------------ the terminal
+
+
+def print_derivation(console: Console, verification: Any, lang: str) -> None:
+    """Print every step with its rule, its condition and the verdict."""
+    from crossent.derivation import BIAS, CONSEQUENCES, LINES, TOOLS, texts
+    from crossent.errors import CrossentError
+
+    t = texts(lang)["terminal"]
+    console.print(f"[bold]{t['title']}[/]")
+    console.print(t["setting"], markup=False)
+    for heading, steps in ((t["tools"], TOOLS), (t["derivation"], (*LINES, BIAS)), (t["consequences"], CONSEQUENCES)):
+        console.print(f"\n[bold cyan]{heading}[/]")
+        for step in steps:
+            holds = all(check.passed for check in verification.of(step.key))
+            _print_step(console, step, holds, lang, whole=step not in LINES[1:])
+    if not verification:
+        raise CrossentError(f"{t['unproved']} {'; '.join(map(str, verification.failures))}")
+    steps_checked = len({check.key for check in verification.checks})
+    console.print(
+        "\n" + t["verified"].format(steps=steps_checked, points=POINTS, digits=DIGITS), style="green", markup=False
+    )
+
+
+def _print_step(console: Console, step: Step, holds: bool, lang: str, *, whole: bool) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from crossent.derivation import texts
+    from crossent.derivation.notation import Terminal
+
+    t = texts(lang)["terminal"]
+    condition = f" ({t['if']} {step.condition(lang)})" if step.condition(lang) else ""
+    mark = Text("✓ ", "green") if holds else Text("✗ ", "bold red")
+    why = Text(f"{t['because']} {step.rule(lang)}{condition}", "dim")
+    console.print(mark + Text(step.title(lang), "bold"))
+    console.print(Padding(Text(step.show(Terminal(), whole=whole)), (0, 0, 0, 4), expand=False))
+    console.print(Padding(why, (0, 0, 0, 4), expand=False))
+
+
+def print_walk(console: Console, walk: Walk, lang: str) -> None:
+    """Print the example, every line's value, and one step of gradient descent."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from crossent.derivation import texts
+
+    t, example = texts(lang)["terminal"], walk.example
+
+    def table(*columns: str) -> Table:
+        made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+        for i, column in enumerate(columns):
+            made.add_column(Text(column), justify="left" if i == 0 else "right", overflow="fold")
+        return made
+
+    console.print(f"\n[bold cyan]{t['example']}[/]")
+    if example.text:
+        console.print(Text(example.text[:400] + (" …" if len(example.text) > 400 else ""), "italic"))
+    features = table(t["feature"], t["value"], t["weight"], t["product"], t["gradient"])
+    for i in walk.largest(SHOWN):
+        numbers = (example.x[i], example.w[i], example.w[i] * example.x[i], walk.gradient[i])
+        chosen = "bold" if i == walk.weight else ""
+        features.add_row(Text(str(example.names[i]), chosen), *(Text(f"{number:.6g}", chosen) for number in numbers))
+    features.add_row(Text(t["bias"]), "1", f"{example.b:.6g}", f"{example.b:.6g}", f"{walk.gradient_bias:.6g}")
+    console.print(features)
+    if len(example.x) > SHOWN:
+        console.print(t["others"].format(count=len(example.x) - SHOWN), style="dim", markup=False)
+    summary = table("", "")
+    summary.show_header = False
+    summary.add_row("z = w·x + b", f"{walk.z:.10g}")
+    summary.add_row(Text(t["probability"].format(label=example.label)), f"{walk.sigma:.10g}")
+    summary.add_row(Text(t["label"]), f"{example.y:g}")
+    summary.add_row(Text(t["loss"]), f"{walk.loss:.10g}")
+    summary.add_row(Text(t["residual"]), f"{walk.residual:.10g}")
+    console.print(summary)
+
+    name = str(example.names[walk.weight])
+    console.print(Text("\n" + t["lines"].format(weight=name), "bold cyan"))
+    lines = table(t["line"], t["line_value"])
+    for step, value in walk.lines:
+        lines.add_row(Text(step.title(lang)), f"{value:.15g}")
+    console.print(lines)
+    agree = t["agree"].format(spread=f"{walk.spread:.0e}", compiled=f"{walk.gradient[walk.weight]:.15g}")
+    console.print(agree, markup=False)
+
+    console.print(Text("\n" + t["step"].format(rate=f"{walk.rate:.6g}"), "bold cyan"))
+    console.print(f"{t['loss']}: {t['before']} {walk.loss:.10g}, {t['after']} {walk.loss_after:.10g}", markup=False)

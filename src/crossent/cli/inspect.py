@@ -1,0 +1,56 @@
+"""crossent inspect: what is in a model file."""
+
+from typing import Annotated
+
+import typer
+
+from crossent.cli.options import Json, ModelFile
+
+
+def inspect(
+    model: ModelFile,
+    top: Annotated[int, typer.Option(help="Weights to show for each class.", min=1)] = 10,
+    json: Json = False,
+) -> None:
+    """Show a model's weights by class, certificate, columns and training data.
+
+    [bold]Examples[/]
+
+      crossent inspect model.safetensors
+
+      crossent inspect model.safetensors --top 50 --json
+    """
+    from crossent.cli import show
+    from crossent.cli.terminal import out, print_json, spelled
+    from crossent.cli.train import report
+    from crossent.model import load
+
+    fitted = load(model)
+    weights = fitted.weights(top)
+    if json:
+        listed = {str(label): [weight._asdict() for weight in found] for label, found in weights.items()}
+        print_json(report(fitted, model) | {"columns": fitted.schema.to_json()["columns"], "weights": listed})
+        return
+    console, about = out(), fitted.metadata
+    classes = ", ".join(f"{label} ({n:,})" for label, n in zip(fitted.classes, about["class_rows"], strict=True))
+    rows, settings = about["rows"], about["settings"]
+    penalty = "no penalty" if settings["C"] is None else f"C = {settings['C']:g}, l1_ratio = {settings['l1_ratio']:g}"
+    features = f"{fitted.coef.shape[1]:,} from {len(fitted.encoder.inputs)} columns"
+    table = show.pairs([])
+    for name, value in (
+        ("target", spelled(fitted.target)),
+        ("classes", spelled(classes)),
+        ("features", features),
+        ("fit", penalty),
+        ("trained on", f"{spelled(about['source'])}, {rows['train']:,} rows, {rows['test']:,} more to test"),
+        ("written by", f"crossent {spelled(about['crossent'])}, {spelled(about['trained'])}"),
+    ):
+        table.add_row(f"[dim]{name}[/]", value)
+    table.columns[1].justify = "left"
+    console.print(show.section(model, table))
+    console.print(show.section("Columns", show.columns(fitted.schema)))
+    for label, found in weights.items():
+        console.print(show.weights(label, found))
+    if fitted.test:
+        console.print(show.evaluation(fitted.test, f"Test: {fitted.test.rows:,} rows held out in training"))
+    console.print(show.certificate(fitted.certificate))

@@ -1,0 +1,91 @@
+"""Stages as they pass: a line for each when it ends, and for what takes over a second a bar with a live objective."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from crossent.cli.terminal import err
+
+PATIENCE = 1.0  # seconds before a bar appears
+
+
+class Stages:
+    """The ``watch`` of :func:`crossent.train`. Prints to standard error; nothing when quiet."""
+
+    def __init__(self, quiet: bool = False, tol: float = 1e-6):
+        self.quiet, self.tol = quiet, tol
+        self.console = err()
+        self.bar = Progress(
+            TextColumn("  "),
+            SpinnerColumn("line", style="dim"),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[told]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self.timer: threading.Timer | None = None
+        self.stage, self.began, self.first_gap, self.told = "", 0.0, math.inf, ""
+        self.task: Any = None
+
+    def __enter__(self) -> Stages:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end_stage(finished=kind is None)
+
+    def __call__(self, stage: str, what: Any) -> None:
+        """Take news: a stage that begins (None), the schema, or a fit's ``Progress``."""
+        if self.quiet:
+            return
+        if what is None:
+            self._end_stage()
+            self._begin_stage(stage)
+        elif hasattr(what, "relative_gap"):
+            self._step(what)
+        elif hasattr(what, "columns"):
+            from crossent.cli.show import columns
+
+            self.console.print(columns(what))
+
+    def _begin_stage(self, stage: str) -> None:
+        self.stage, self.began, self.first_gap, self.told = stage, time.perf_counter(), math.inf, ""
+        self.task = self.bar.add_task(stage, total=None, told="")
+        if self.console.is_terminal:
+            self.timer = threading.Timer(PATIENCE, self.bar.start)
+            self.timer.daemon = True
+            self.timer.start()
+
+    def _end_stage(self, finished: bool = True) -> None:
+        if not self.stage:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer.join()
+        self.bar.stop()
+        self.bar.remove_task(self.task)
+        if finished:
+            seconds = time.perf_counter() - self.began
+            self.console.print(f"  {self.stage:<12} {seconds:8.2f} s   [dim]{self.told}[/]")
+        self.stage = ""
+
+    def _step(self, step: Any) -> None:
+        """Show how far a fit is: on a logarithmic scale, from the first known gap to the one asked for."""
+        gap = step.relative_gap
+        known = math.isfinite(gap)
+        self.told = f"{step.n_iter} steps" + (f", relative gap {gap:.1e}" if known else "")
+        if known and not math.isfinite(self.first_gap):
+            self.first_gap = max(gap, self.tol)
+        told = f"objective {step.objective:.6g}" + (f"  gap {gap:.1e}" if known else "")
+        if known and self.first_gap > self.tol:
+            done = math.log(self.first_gap / max(gap, self.tol)) / math.log(self.first_gap / self.tol)
+            self.bar.update(self.task, total=1.0, completed=max(0.0, done), told=told)
+        else:
+            self.bar.update(self.task, told=told)

@@ -1,0 +1,75 @@
+"""Where words go: results to standard output, everything else (notes, progress, errors) to standard error."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+WIDTH = 100
+
+
+def out() -> Console:
+    """Return the console of results."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Return the console of everything else."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, emoji=False)
+    console.width = min(console.width, WIDTH)
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object; what is not finite is null."""
+    from crossent.modelfile import plain
+
+    print(json.dumps(plain(value), allow_nan=False, indent=2))
+
+
+def note(text: str) -> None:
+    """Tell the user something in passing."""
+    err().print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+
+
+def spelled(value: Any) -> str:
+    """Return a value of the user's, safe to print."""
+    return escape(str(value))
+
+
+@contextmanager
+def notes(quiet: bool = False) -> Iterator[None]:
+    """Turn warnings about the data into notes, each told once; hide other warnings, which are not the user's."""
+    from crossent.errors import DataWarning
+
+    told: set[str] = set()
+
+    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        if issubclass(category, DataWarning) and text not in told and not quiet:
+            told.add(text)
+            note(text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = show
+        yield
+
+
+def announce_compiling() -> None:
+    """Say that the first run compiles, if this is the first run of this version."""
+    from crossent.jit import cache_folder
+
+    if not any(cache_folder().glob("**/*.nbi")):
+        note("first run: compiling takes about half a minute, once; later runs load the compiled code from disk")

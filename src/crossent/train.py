@@ -1,0 +1,331 @@
+"""From a source of rows to a tested, certified model, in one call."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from crossent import __version__
+from crossent.certificate import Outcome
+from crossent.errors import CrossentError
+from crossent.fit import Fit, Progress, fit
+from crossent.metrics import evaluate, losses
+from crossent.model import Model
+from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, with_target
+
+Array = NDArray[Any]
+Names: TypeAlias = "str | Sequence[str]"
+Watch: TypeAlias = "Callable[[str, Progress | Schema | None], Any]"
+
+VALIDATION = 0.2  # share of the training rows on which several values of C are compared
+SEARCH_TOL = 1e-3  # the gap that is enough to compare them
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run was asked for; see :func:`train`."""
+
+    C: float | Sequence[float] = 1.0
+    l1_ratio: float = 0.0
+    test: float = 0.2
+    class_weight: str | Mapping[Any, float] | None = None
+    tol: float = 1e-6
+    max_iter: int = 100
+    seed: int = 0
+    n_jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        for C in self.candidates:
+            _require(C > 0, "C", C, "a positive number (infinite for no penalty)")
+        _require(len(self.candidates) > 0, "C", self.C, "one value or several")
+        _require(0 <= self.l1_ratio <= 1, "l1_ratio", self.l1_ratio, "a number from 0 to 1")
+        _require(0 <= self.test < 1, "test", self.test, "a share from 0 (no test part) to below 1")
+        _require(self.tol > 0, "tol", self.tol, "a positive number")
+        _require(self.max_iter >= 1, "max_iter", self.max_iter, "a whole number of at least 1")
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "a whole number from 0 to 4294967295")
+
+    @property
+    def candidates(self) -> list[float]:
+        """The values of C to choose from."""
+        return sorted({float(C) for C in self.C}) if isinstance(self.C, Sequence) else [float(self.C)]
+
+
+def train(
+    source: Any,
+    target: str,
+    *,
+    text: Names = (),
+    category: Names = (),
+    number: Names = (),
+    date: Names = (),
+    drop: Names = (),
+    C: float | Sequence[float] = 1.0,
+    l1_ratio: float = 0.0,
+    test: float = 0.2,
+    class_weight: str | Mapping[Any, float] | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    watch: Watch | None = None,
+) -> Model:
+    """Train a logistic regression on a table and test it on rows held out.
+
+    Parameters
+    ----------
+    source : path, table or stream
+        CSV, TSV, JSON lines, Parquet, Arrow or svmlight, one file, several or a glob, plain or compressed; or a pandas,
+        polars or Arrow table, a query result that speaks Arrow's stream protocol, a mapping of columns.
+    target : str
+        The column to predict. Rows without it are left out, with a warning.
+    text, category, number, date, drop : column names
+        Kinds of columns; all others are guessed.
+    C : float, or several
+        Inverse strength of the penalty. Of several, the one with the least log-loss on a fifth of the training rows is
+        taken; the test part has no say in it.
+    l1_ratio : float
+        0 for L2, 1 for L1, between for the elastic net.
+    test : float
+        Share of the rows to hold out, drawn class by class; 0 for none. The same rows as scikit-learn's
+        ``train_test_split(..., stratify=y, random_state=seed)``.
+    class_weight : mapping, "balanced" or None
+        Weights of the classes.
+    tol : float
+        Certified relative gap at which the fit ends.
+    max_iter, seed, n_jobs : int
+    watch : callable, optional
+        Called with the name of the stage that begins and None; with "reading" and the Schema once it is known; with
+        "choosing C" or "fitting" and a ``Progress`` at every step.
+
+    Returns
+    -------
+    Model
+        With ``certificate``, ``test`` (an Evaluation) and ``metadata``. A KeyboardInterrupt while fitting gives the
+        best weights so far, marked as interrupted.
+
+    Raises
+    ------
+    CrossentError
+        Whatever is wrong with the data or the settings, in one line.
+
+    Examples
+    --------
+    >>> import crossent
+    >>> model = crossent.train({"x": [1, 2, 3, 4, 5, 6] * 5, "y": ["no", "no", "yes", "no", "yes", "yes"] * 5}, "y")
+    >>> model.predict({"x": [1, 6]}).tolist()
+    ['no', 'yes']
+    """
+    settings = Settings(C, l1_ratio, test, class_weight, tol, max_iter, seed, n_jobs)
+    stages = _Stages(watch)
+    with stages("reading"):
+        table = read_table(source)
+        read_rows = len(table)
+        table = with_target(table, target)
+        classes = classes_of(table, target)
+        y = codes_of(table, target, classes)
+        kinds = {"text": text, "category": category, "number": number, "date": date, "drop": drop}
+        schema = Schema.guess(table, target=target, **kinds)
+        stages.tell(schema)
+        held_out = split(y, settings.test, settings.seed, classes)
+    with stages("encoding"):
+        encoder, X = Encoder.fit_transform(table.filter(pa.array(~held_out)), schema)
+        seen = y[~held_out]
+        weights = row_weights(seen, classes, class_weight)
+    problem = _Problem(X, seen, weights, classes, settings, stages)
+    chosen, fitted, search = settings.candidates[0], None, []
+    if len(settings.candidates) > 1:
+        with stages("choosing C"):
+            chosen, fitted, search = problem.choose()
+    if fitted is None or not _interrupted(fitted):
+        with stages("fitting"):
+            fitted = problem.fit(chosen, settings.tol, fitted)
+    model = Model(classes, fitted.coef, fitted.intercept, schema, encoder, fitted.certificate, {})
+    tested = None
+    if held_out.any():
+        with stages("testing"), suppress(KeyboardInterrupt):  # the weights are there: they are not to be lost
+            tested = evaluate(model.margins(table.filter(pa.array(held_out))), y[held_out], classes)
+    model.metadata = {
+        "crossent": __version__,
+        "trained": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": _named(source),
+        "rows": {"read": read_rows, "used": len(y), "train": int((~held_out).sum()), "test": int(held_out.sum())},
+        "class_rows": np.bincount(y, minlength=len(classes)).tolist(),
+        "settings": {**_as_dict(settings), "C": chosen},
+        "search": search,
+        "seconds": stages.seconds,
+        "test": tested.as_dict() if tested else None,
+        "interrupted": _interrupted(fitted),
+    }
+    _warn_unless_converged(model)
+    return model
+
+
+def split(y: Array, share: float, seed: int = 0, classes: Sequence[Any] | None = None) -> Array:
+    """Return a mask of the rows held out: a share of every class, drawn at random.
+
+    Raises
+    ------
+    CrossentError
+        A class with one row, or parts too small to hold every class.
+    """
+    n, counts = len(y), np.bincount(y)
+    mask = np.zeros(n, dtype=bool)
+    if share == 0:
+        return mask
+    if counts.min() < 2:
+        lonely = int(counts.argmin())
+        name = repr(classes[lonely]) if classes is not None else lonely
+        raise CrossentError(
+            f"class {name} has one row only, so it cannot be in both parts; leave it out, or test nothing (test=0)"
+        )
+    held = math.ceil(share * n)
+    if min(held, n - held) < len(counts):
+        raise CrossentError(
+            f"{held:,} of {n:,} rows to test with {len(counts)} classes leaves a part that cannot hold every class; "
+            "give more rows, another share, or test nothing (test=0)"
+        )
+    from sklearn.model_selection import train_test_split
+
+    mask[train_test_split(np.arange(n), test_size=share, stratify=y, random_state=seed)[1]] = True
+    return mask
+
+
+def row_weights(y: Array, classes: Sequence[Any], class_weight: str | Mapping[Any, float] | None) -> Array | None:
+    """Return the weight of each row from those of its class; None for all one."""
+    if class_weight is None:
+        return None
+    if class_weight == "balanced":
+        of_class = len(y) / (len(classes) * np.bincount(y, minlength=len(classes)))
+    elif isinstance(class_weight, Mapping):
+        unknown = [label for label in class_weight if label not in classes]
+        if unknown:
+            raise CrossentError(f"class_weight names {unknown[0]!r}, which is none of the classes {list(classes)[:10]}")
+        of_class = np.array([float(class_weight.get(label, 1.0)) for label in classes])
+        if not (np.isfinite(of_class).all() and (of_class >= 0.0).all() and of_class.any()):
+            raise CrossentError(f"class_weight is {dict(class_weight)}; weights are finite, not negative, not all 0")
+    else:
+        raise CrossentError(f"class_weight is {class_weight!r}; give 'balanced' or a mapping of classes to weights")
+    return of_class[y]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The encoded training rows, and what is to be fitted to them."""
+
+    X: Any
+    y: Array
+    weights: Array | None
+    classes: list[Any]
+    settings: Settings
+    stages: _Stages
+
+    def fit(self, C: float, tol: float, start: Fit | None = None) -> Fit:
+        return fit(
+            self.X,
+            self.y,
+            n_classes=len(self.classes),
+            C=C,
+            l1_ratio=self.settings.l1_ratio,
+            sample_weight=self.weights,
+            tol=tol,
+            max_iter=self.settings.max_iter,
+            start=None if start is None else (start.coef, start.intercept),
+            n_jobs=self.settings.n_jobs,
+            on_step=self.stages.tell if self.stages.watch else None,
+        )
+
+    def part(self, rows: Array) -> _Problem:
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, X=self.X[rows], y=self.y[rows], weights=weights)
+
+    def loss(self, fitted: Fit) -> float:
+        z = self.X @ fitted.coef.T + fitted.intercept
+        of_row = losses(z[:, 0] if len(fitted.coef) == 1 else z, self.y)
+        return float(np.average(of_row, weights=self.weights))
+
+    def choose(self) -> tuple[float, Fit, list[dict[str, float]]]:
+        """Return the C with the least loss on a part of the rows, its fit to the others, and the loss of every C.
+
+        Interrupted, it returns what it was at.
+        """
+        held_out = split(self.y, VALIDATION, self.settings.seed, self.classes)
+        learning, validation = self.part(np.flatnonzero(~held_out)), self.part(np.flatnonzero(held_out))
+        fits: dict[float, Fit] = {}
+        found: dict[float, float] = {}
+        last = None
+        for C in self.settings.candidates:
+            fits[C] = last = learning.fit(C, max(SEARCH_TOL, self.settings.tol), last)
+            found[C] = validation.loss(last)
+            if _interrupted(last):
+                break
+        chosen = C if _interrupted(fits[C]) else min(found, key=lambda C: found[C])
+        return chosen, fits[chosen], [{"C": C, "log_loss": loss} for C, loss in found.items()]
+
+
+def _interrupted(fitted: Fit) -> bool:
+    return fitted.certificate.outcome == Outcome.INTERRUPTED.value
+
+
+@dataclass
+class _Stages:
+    """Names the stages to whoever watches, and remembers how long each took."""
+
+    watch: Watch | None
+    seconds: dict[str, float] = field(default_factory=dict)
+    current: str = ""
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self.current = name
+        self.tell(None)
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - began
+
+    def tell(self, what: Progress | Schema | None) -> None:
+        if self.watch is not None:
+            self.watch(self.current, what)
+
+
+def _require(holds: bool, name: str, got: Any, wanted: str) -> None:
+    if not holds:
+        raise CrossentError(f"{name} is {got!r}; give {wanted}")
+
+
+def _as_dict(settings: Settings) -> dict[str, Any]:
+    weight = settings.class_weight
+    plain = {str(k): float(v) for k, v in weight.items()} if isinstance(weight, Mapping) else weight
+    return {**vars(settings), "class_weight": plain}
+
+
+def _named(source: Any) -> str:
+    """Return what to call the source in the model file."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, list | tuple) and all(isinstance(part, str | os.PathLike) for part in source):
+        return ", ".join(os.fspath(part) for part in source)
+    return f"{type(source).__module__.partition('.')[0]} {type(source).__name__}"
+
+
+def _warn_unless_converged(model: Model) -> None:
+    certificate = model.certificate
+    if certificate.converged or model.metadata["interrupted"]:
+        return
+    from sklearn.exceptions import ConvergenceWarning
+
+    message = (
+        f"{certificate.outcome}; the relative gap is {certificate.relative_gap:.2g}, asked was {certificate.tol:.2g}. "
+        "Give a smaller C or a larger max_iter."
+    )
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)
