@@ -35,12 +35,21 @@ class ColumnEncoder:
         raise NotImplementedError
 
     @property
+    def width(self) -> int:
+        return len(self.names)
+
+    def names_of(self, features: np.ndarray) -> list[str]:
+        """Names of a few features, by position in the block."""
+        names = self.names
+        return [names[j] for j in features]
+
+    @property
     def center(self) -> np.ndarray:
-        return np.zeros(len(self.names))
+        return np.zeros(self.width)
 
     @property
     def scale(self) -> np.ndarray:
-        return np.ones(len(self.names))
+        return np.ones(self.width)
 
     def block(self, column: pa.ChunkedArray) -> Block:
         raise NotImplementedError
@@ -168,7 +177,7 @@ class Category(ColumnEncoder):
         has = found >= 0
         indptr = np.concatenate([[0], np.cumsum(has, dtype=np.int32)]).astype(np.int32)
         entries = found[has]
-        return sparse.csr_matrix((np.ones(len(entries)), entries, indptr), shape=(len(found), len(self.names)))
+        return sparse.csr_matrix((np.ones(len(entries)), entries, indptr), shape=(len(found), self.width))
 
     @property
     def names(self) -> list[str]:
@@ -275,9 +284,9 @@ class Text(ColumnEncoder):
     def fit(cls, name: str, column: pa.ChunkedArray) -> tuple["Text", Block]:
         from crossent.text import TfidfVectorizer
 
-        texts = values.documents(column).to_pylist()
-        for least in (2, 1):  # a handful of rows may share no word
-            vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=min(least, max(1, len(texts))), sublinear_tf=True)
+        texts = values.documents(column)
+        for least in (2, 1) if len(texts) > 1 else (1,):  # a handful of rows may share no word
+            vectorizer = TfidfVectorizer(**_TFIDF, min_df=least)
             try:
                 return cls(name, vectorizer), vectorizer.fit_transform(texts)
             except ValueError:
@@ -286,25 +295,31 @@ class Text(ColumnEncoder):
 
     def block(self, column: pa.ChunkedArray) -> Block:
         if not len(column):
-            return sparse.csr_matrix((0, len(self.names)))
-        return self.vectorizer.transform(values.documents(column).to_pylist())
+            return sparse.csr_matrix((0, self.width))
+        return self.vectorizer.transform(values.documents(column))
+
+    @property
+    def width(self) -> int:
+        return len(self.vectorizer.idf_)
 
     @property
     def names(self) -> list[str]:
-        return [f"{self.name}:{term}" for term in self.vectorizer.get_feature_names_out()]
+        return self.names_of(np.arange(self.width))
+
+    def names_of(self, features: np.ndarray) -> list[str]:
+        return [f"{self.name}:{term}" for term in self.vectorizer.names_of(features)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        terms = pa.array(self.vectorizer.get_feature_names_out().tolist(), pa.string())
-        return {}, {**pack("terms", terms), "idf": self.vectorizer.idf_}
+        return {}, self.vectorizer.to_arrays()
 
     @classmethod
     def restore(cls, name: str, meta: Mapping[str, Any], arrays: Arrays) -> "Text":
         from crossent.text import TfidfVectorizer
 
-        terms = unpack("terms", arrays).to_pylist()
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, vocabulary=terms)
-        vectorizer.idf_ = np.asarray(arrays["idf"], dtype=np.float64)
-        return cls(name, vectorizer)
+        return cls(name, TfidfVectorizer.from_arrays(arrays, **_TFIDF))
+
+
+_TFIDF: dict[str, Any] = {"ngram_range": (1, 2), "sublinear_tf": True}
 
 
 class Sparse(ColumnEncoder):

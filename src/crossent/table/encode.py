@@ -35,7 +35,7 @@ class Encoder:
 
     def __init__(self, columns: list[ColumnEncoder]):
         self.columns = columns
-        if not self.feature_names:
+        if not self.n_features:
             raise CrossentError("no column is left to learn from; every one is the target, constant or an identifier")
 
     @classmethod
@@ -87,7 +87,7 @@ class Encoder:
     @property
     def is_sparse(self) -> bool:
         entries = [column.per_row for column in self.columns if column.per_row is not None]
-        return len(entries) < len(self.columns) or sum(entries) < _DENSE * len(self.feature_names)
+        return len(entries) < len(self.columns) or sum(entries) < _DENSE * self.n_features
 
     @cached_property
     def feature_names(self) -> list[str]:
@@ -96,11 +96,18 @@ class Encoder:
     @property
     def n_features(self) -> int:
         """The number of columns of X."""
-        return len(self.feature_names)
+        return sum(column.width for column in self.columns)
 
     def names_of(self, features: Any) -> list[str]:
-        """The names of a few columns of X, by position."""
-        return [self.feature_names[j] for j in features]
+        """The names of a few columns of X, by position; makes no list of all."""
+        wanted = np.asarray(features, dtype=np.int64)
+        edges = np.cumsum([0, *(column.width for column in self.columns)])
+        names = [""] * len(wanted)
+        for start, end, column in zip(edges[:-1], edges[1:], self.columns, strict=True):
+            at = np.flatnonzero((wanted >= start) & (wanted < end))
+            for place, name in zip(at, column.names_of(wanted[at] - start), strict=True):
+                names[place] = name
+        return names
 
     @cached_property
     def center(self) -> np.ndarray:
@@ -144,8 +151,8 @@ class Encoder:
                 own = {key.removeprefix(f"{i}."): array for key, array in arrays.items() if key.startswith(f"{i}.")}
                 columns.append(ENCODERS[column["kind"]].restore(column["name"], column, own))
             return cls(columns)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise CrossentError(f"the saved columns are damaged: {type(error).__name__} {error}") from None
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            raise CrossentError(f"the saved columns are damaged: {error}") from None
 
 
 def _as_table(table: pa.Table | pa.RecordBatch) -> pa.Table:
