@@ -3,7 +3,8 @@
 import numpy as np
 
 from crossent.jit import formula, kernel
-from crossent.text.tokens import is_short, ngram, scratch_for, split
+from crossent.text.borrowing import borrowed
+from crossent.text.tokens import is_ngram, ngram, scratch_for, split
 
 
 @formula
@@ -54,21 +55,24 @@ def hash_documents(data, offsets, analysis, n_features, alternate_sign):
     scratch = scratch_for(offsets, analysis.mode)
     stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
     ends = np.empty(len(offsets) - 1, np.int64)
-    used = 0
+    used = np.int64(0)
     for d in range(len(ends)):
         n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
-        for length in range(1, analysis.max_n + 1):
-            if length > n:
-                break
+        for length in range(1, min(n, analysis.max_n) + 1):
             if used + n > len(stream):
                 stream = np.concatenate((stream[:used], np.empty(used + n, np.uint32)))
-            for i in range(n):
-                if scratch.room[i] < length:
-                    continue
-                if length < analysis.min_n and not (scratch.room[i] == length and is_short(analysis, scratch, i)):
-                    continue
-                start, end = ngram(analysis, scratch, i, length)
-                stream[used] = signed_column(murmurhash3(scratch.out, start, end), n_features, alternate_sign)
-                used += 1
+            used = _hash_ngrams(n, length, analysis, scratch, n_features, alternate_sign, stream, used)
         ends[d] = used
     return stream[:used].copy(), ends
+
+
+@formula
+def _hash_ngrams(n, length, analysis, scratch, n_features, alternate_sign, stream, used):
+    """Append the signed columns of all n-grams of one length; return how many are used."""
+    analysis, scratch, stream = borrowed(analysis), borrowed(scratch), borrowed(stream)
+    for i in range(n):
+        if is_ngram(analysis, scratch, i, length):
+            start, end = ngram(analysis, scratch, i, length)
+            stream[used] = signed_column(murmurhash3(scratch.out, start, end), n_features, alternate_sign)
+            used += 1
+    return used

@@ -160,6 +160,12 @@ def pair(ngrams, slot, prefix, last, depth, learn):
     return m + DEEP
 
 
+@formula
+def _copy(target, source, n):
+    for k in range(n):  # a slice would make numba compile the text of its error message, for a second and a half
+        target[k] = source[k]
+
+
 @kernel
 def symbols_with_room(symbols, more, more_bytes):
     """Return the table, larger if ``more`` symbols of ``more_bytes`` in all would fill it above one half."""
@@ -167,10 +173,10 @@ def symbols_with_room(symbols, more, more_bytes):
     slots, data, offsets = symbols.slots, symbols.data, symbols.offsets
     if offsets[n] + more_bytes > len(data):
         data = np.empty(max(2 * len(data), offsets[n] + more_bytes), np.uint8)
-        data[: offsets[n]] = symbols.data[: offsets[n]]
+        _copy(data, symbols.data, offsets[n])
     if n + more >= len(offsets):
         offsets = np.empty(max(2 * len(offsets), n + more + 1), np.int64)
-        offsets[: n + 1] = symbols.offsets[: n + 1]
+        _copy(offsets, symbols.offsets, n + 1)
     if 4 * (n + more) > len(slots):
         slots = _rehashed(slots, 4 * (n + more))
     return Symbols(slots, data, offsets, symbols.used)
@@ -184,9 +190,9 @@ def ngrams_with_room(ngrams, more):
     if n + more > len(prefix):
         room = max(2 * len(prefix), n + more)
         prefix, last, depth = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.int32)
-        prefix[:n] = ngrams.prefix[:n]
-        last[:n] = ngrams.last[:n]
-        depth[:n] = ngrams.depth[:n]
+        _copy(prefix, ngrams.prefix, n)
+        _copy(last, ngrams.last, n)
+        _copy(depth, ngrams.depth, n)
     if 4 * (n + more) > len(slots):
         slots = _rehashed(slots, 4 * (n + more))
     return Ngrams(slots, prefix, last, depth, ngrams.used)

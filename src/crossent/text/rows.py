@@ -3,6 +3,7 @@
 import numpy as np
 
 from crossent.jit import formula, kernel, rounded_kernel
+from crossent.text.borrowing import borrowed
 from crossent.text.interning import DEEP
 
 _FEW = 24  # below, insertion sort is faster
@@ -26,9 +27,9 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
     bits = 1
     while n_columns >> bits:
         bits += 1
-    start = used = 0
+    start = used = np.int64(0)
     for d in range(len(ends)):
-        n = 0
+        n = np.int64(0)
         for i in range(start, ends[d]):
             code = np.int64(stream[i])
             if hashed:
@@ -53,6 +54,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
 @formula
 def _count_runs(keys, n, hashed, columns, counts, used):
     """Append each distinct column and its (signed) count; return how many are used."""
+    keys, columns, counts = borrowed(keys), borrowed(columns), borrowed(counts)
     previous = np.int64(-1)
     for i in range(n):
         column = np.int64(keys[i] >> np.uint32(hashed))

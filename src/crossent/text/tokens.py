@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
+from crossent.text.borrowing import borrowed
 from crossent.text.interning import Symbols, find
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
@@ -29,6 +30,8 @@ from crossent.text.unicode import (
 
 WORDS, CHARACTERS, CHARACTERS_IN_WORDS = 0, 1, 2
 BLANK = 32
+_ZERO = np.int64(0)  # typed: numba compiles what is called with a literal twice
+_SMALL_I = np.int64(105)
 
 
 class Analysis(NamedTuple):
@@ -63,6 +66,7 @@ def scratch_for(offsets, mode):
 @kernel
 def split(data, begin, end, analysis, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
+    data, analysis, scratch = borrowed(data), borrowed(analysis), borrowed(scratch)
     if analysis.mode == WORDS:
         n = _words(data, begin, end, analysis, scratch)
     elif analysis.mode == CHARACTERS:
@@ -82,9 +86,11 @@ def ngram(analysis, scratch, i, n):
 
 
 @formula
-def is_short(analysis, scratch, i):
-    """Tell whether symbol i starts a padded word of fewer than min_n characters: char_wb counts that word whole."""
-    if analysis.mode != CHARACTERS_IN_WORDS or scratch.room[i] >= analysis.min_n:
+def is_ngram(analysis, scratch, i, n):
+    """Tell whether n symbols from symbol i are a feature. char_wb counts a word with fewer than min_n characters whole."""
+    if n >= analysis.min_n:
+        return scratch.room[i] >= n
+    if analysis.mode != CHARACTERS_IN_WORDS or scratch.room[i] != n:
         return False
     return i == 0 or scratch.room[i - 1] == 1
 
@@ -92,8 +98,7 @@ def is_short(analysis, scratch, i):
 @formula
 def _words(data, begin, end, analysis, scratch):
     unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
-    n = 0
-    start = o = chars = 0
+    n = start = o = chars = _ZERO
     starts[0] = 0
     i = begin
     while i <= end:
@@ -109,8 +114,7 @@ def _words(data, begin, end, analysis, scratch):
             entry = entry_of(unicode, c)
             if entry & WORD:
                 if c == DOTTED_I and unicode.lower:
-                    out[o] = 105  # i, then a combining dot, which is no word character
-                    o += 1
+                    o = write(out, o, _SMALL_I)  # then a combining dot, which is no word character
                     chars += 1
                 else:
                     o = write(out, o, _lower(unicode, entry, c, data, begin, i, end))
@@ -146,7 +150,7 @@ def _lower(unicode, entry, c, data, begin, i, end):
 @formula
 def _characters(data, begin, end, unicode, scratch):
     out, starts = scratch.out, scratch.starts
-    n = spaces = 0
+    n = spaces = _ZERO
     starts[0] = 0
     i = begin
     while i < end:
@@ -165,7 +169,7 @@ def _characters(data, begin, end, unicode, scratch):
 @formula
 def _characters_in_words(data, begin, end, unicode, scratch):
     out, starts, room = scratch.out, scratch.starts, scratch.room
-    n = first = 0
+    n = first = _ZERO
     starts[0] = 0
     inside = False
     i = begin
@@ -192,8 +196,8 @@ def _characters_in_words(data, begin, end, unicode, scratch):
 def _append(out, starts, n, unicode, entry, c, data, begin, i, end):
     """Append the lower case of code point c, read at byte i, as a symbol; return how many symbols there are."""
     if c == DOTTED_I and unicode.lower:
-        starts[n + 1] = write(out, starts[n], 105)
-        starts[n + 2] = write(out, starts[n + 1], COMBINING_DOT)
+        starts[n + 1] = write(out, starts[n], _SMALL_I)
+        starts[n + 2] = write(out, starts[n + 1], np.int64(COMBINING_DOT))
         return n + 2
     starts[n + 1] = write(out, starts[n], _lower(unicode, entry, c, data, begin, i, end))
     return n + 1

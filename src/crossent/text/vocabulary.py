@@ -63,9 +63,33 @@ class Vocabulary:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Vocabulary:
-        """Return the vocabulary of :meth:`to_arrays`."""
+        """Return the vocabulary of :meth:`to_arrays`; ValueError if the arrays are not those of one."""
         given = {name: np.require(arrays[name], requirements="CW") for name in cls.__dataclass_fields__}
-        return cls(**given | {"n_columns": int(given["n_columns"][0]), "joined": bool(given["joined"][0])})
+        vocabulary = cls(**given | {"n_columns": int(given["n_columns"][0]), "joined": bool(given["joined"][0])})
+        if not vocabulary._is_sound():
+            raise ValueError("the vocabulary's arrays do not fit together")
+        return vocabulary
+
+    def _is_sound(self) -> bool:
+        """Tell whether every number points inside its array: the kernels follow them unasked, and a file may lie."""
+        types = (np.uint8, np.int64, np.uint32, np.uint32, np.int32, np.int32)
+        names = ("data", "offsets", "prefix", "last", "symbol_columns", "ngram_columns")
+        for name, kind in zip(names, types, strict=True):
+            if getattr(self, name).ndim != 1 or getattr(self, name).dtype != kind:
+                return False
+        n_symbols, n_ngrams = len(self.offsets) - 1, len(self.prefix)
+        if (n_symbols, n_ngrams, n_ngrams) != (len(self.symbol_columns), len(self.ngram_columns), len(self.last)):
+            return False
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.data) or (np.diff(self.offsets) < 0).any():
+            return False
+        earlier = np.where(self.prefix >= DEEP, self.prefix - DEEP < np.arange(n_ngrams), self.prefix < n_symbols)
+        if not earlier.all() or not (self.last < n_symbols).all():
+            return False
+        columns = np.concatenate([self.symbol_columns, self.ngram_columns])
+        columns = np.sort(columns[columns >= 0])
+        return 0 <= self.n_columns <= len(columns) + 1 and bool(
+            (np.diff(columns) > 0).all() and (columns < self.n_columns).all()
+        )
 
     @cached_property
     def tables(self) -> tuple[Symbols, Ngrams]:
