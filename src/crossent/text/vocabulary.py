@@ -24,7 +24,7 @@ from crossent.text.interning import (
     intern_all,
     pair_all,
 )
-from crossent.text.ranking import rank_pairs, rank_strings
+from crossent.text.raw import PADDING
 
 Array = NDArray[Any]
 
@@ -94,7 +94,8 @@ class Vocabulary:
     @cached_property
     def tables(self) -> tuple[Symbols, Ngrams]:
         """The tables by which documents find their terms; made when first used, in a millisecond per 100,000 terms."""
-        symbols = intern_all(self.data, self.offsets, empty_symbols())
+        padded = np.append(self.data, np.zeros(PADDING, np.uint8))
+        symbols = intern_all(padded, self.offsets, empty_symbols())
         return symbols, pair_all(self.prefix, self.last, empty_ngrams())
 
     def __getstate__(self) -> dict[str, Any]:
