@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
-from crossent.text.borrowing import borrowed
+from crossent.text.raw import borrowed
 from crossent.text.interning import (
     DEEP,
     MISSING,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from crossent.jit import formula, kernel
-from crossent.text.borrowing import borrowed
+from crossent.text.raw import borrowed, load64
 from crossent.text.tokens import is_ngram, ngram, scratch_for, split
 
 
@@ -29,13 +29,9 @@ def murmurhash3(data, start, end):
     n = end - start
     whole = start + n // 4 * 4
     for i in range(start, whole, 4):
-        block = np.uint64(data[i]) | np.uint64(data[i + 1]) << np.uint64(8)
-        block |= np.uint64(data[i + 2]) << np.uint64(16) | np.uint64(data[i + 3]) << np.uint64(24)
-        h = _multiply(_rotate(h ^ _scramble(block), 13), np.uint64(5)) + np.uint64(0xE6546B64)
-        h &= np.uint64(0xFFFFFFFF)
-    rest = np.uint64(0)
-    for k in range(end - whole):
-        rest |= np.uint64(data[whole + k]) << np.uint64(8 * k)
+        h = _multiply(_rotate(h ^ _scramble(load64(data, i) & np.uint64(0xFFFFFFFF)), 13), np.uint64(5))
+        h = (h + np.uint64(0xE6546B64)) & np.uint64(0xFFFFFFFF)
+    rest = load64(data, whole) & ((np.uint64(1) << np.uint64(8 * (end - whole))) - np.uint64(1))
     h ^= _scramble(rest) ^ np.uint64(n)
     h = _multiply(h ^ h >> np.uint64(16), np.uint64(0x85EBCA6B))
     h = _multiply(h ^ h >> np.uint64(13), np.uint64(0xC2B2AE35))
@@ -46,7 +42,9 @@ def murmurhash3(data, start, end):
 def signed_column(h, n_features, alternate_sign):
     """Return 2 * column + 1 when the feature counts negative, 2 * column else. abs(-2**31) is itself here."""
     negative = 1 if alternate_sign and h < 0 else 0
-    return np.uint32(abs(h) % n_features * 2 + negative)
+    power_of_two = n_features & (n_features - 1) == 0
+    column = abs(h) & (n_features - 1) if power_of_two else abs(h) % n_features  # a division takes longer than the hash
+    return np.uint32(column * 2 + negative)
 
 
 @kernel

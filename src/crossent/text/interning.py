@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
+from crossent.text.raw import PADDING, load64, store64
 
 DEEP = 1 << 31
 MISSING = -1
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: multiplicative hashing (Knuth 6.4)
 _LONG = np.uint64(0xFFFFFFFF)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Symbols(NamedTuple):
@@ -50,24 +52,21 @@ def empty_ngrams() -> Ngrams:
 
 
 @formula
-def _load(data, i, n):
-    """Return n <= 8 bytes at i as one number."""
-    word = np.uint64(0)
-    for k in range(n):
-        word |= np.uint64(data[i + k]) << np.uint64(8 * k)
-    return word
+def _low_bytes(word, n):
+    """Return the first n of a word's eight bytes, 1 <= n <= 8."""
+    return word & (_ALL >> np.uint64(64 - 8 * n))
 
 
 @formula
 def _key(data, start, end):
     n = end - start
     if n <= 8:
-        return _load(data, start, n)
+        return _low_bytes(load64(data, start), n) if n > 0 else np.uint64(0)
     key = np.uint64(n)
     for i in range(start, end - 8, 8):
-        key = (key ^ _load(data, i, 8)) * _SPREAD
+        key = (key ^ load64(data, i)) * _SPREAD
         key ^= key >> np.uint64(29)
-    return (key ^ _load(data, end - 8, 8)) * _SPREAD
+    return (key ^ load64(data, end - 8)) * _SPREAD
 
 
 @formula
@@ -97,13 +96,14 @@ def _search(symbols, key, data, start, end):
 
 @formula
 def _same(symbols, s, data, start, n):
+    """Tell whether symbol s is the n > 8 bytes at start."""
     base = symbols.offsets[s]
     if symbols.offsets[s + 1] - base != n:
         return False
-    for k in range(n):
-        if symbols.data[base + k] != data[start + k]:
+    for k in range(0, n - 8, 8):
+        if load64(symbols.data, base + k) != load64(data, start + k):
             return False
-    return True
+    return load64(symbols.data, base + n - 8) == load64(data, start + n - 8)
 
 
 @formula
@@ -122,8 +122,8 @@ def intern(symbols, data, start, end):
     s = symbols.used[0]
     symbols.used[0] = s + 1
     base = symbols.offsets[s]
-    for k in range(end - start):
-        symbols.data[base + k] = data[start + k]
+    for k in range(0, end - start, 8):  # its last bytes are overwritten by the next symbol
+        store64(symbols.data, base + k, load64(data, start + k))
     symbols.offsets[s + 1] = base + end - start
     symbols.slots[2 * slot] = key
     symbols.slots[2 * slot + 1] = min(np.uint64(end - start), _LONG) << np.uint64(32) | np.uint64(s + 1)
@@ -171,8 +171,8 @@ def symbols_with_room(symbols, more, more_bytes):
     """Return the table, larger if ``more`` symbols of ``more_bytes`` in all would fill it above one half."""
     n = symbols.used[0]
     slots, data, offsets = symbols.slots, symbols.data, symbols.offsets
-    if offsets[n] + more_bytes > len(data):
-        data = np.empty(max(2 * len(data), offsets[n] + more_bytes), np.uint8)
+    if offsets[n] + more_bytes + PADDING > len(data):
+        data = np.empty(max(2 * len(data), offsets[n] + more_bytes + PADDING), np.uint8)
         _copy(data, symbols.data, offsets[n])
     if n + more >= len(offsets):
         offsets = np.empty(max(2 * len(offsets), n + more + 1), np.int64)
@@ -216,7 +216,7 @@ def _rehashed(slots, at_least):
 
 @kernel
 def intern_all(data, offsets, symbols):
-    """Return the table with the symbols data[offsets[k] : offsets[k + 1]] added."""
+    """Return the table with the symbols data[offsets[k] : offsets[k + 1]] added. ``data`` is padded."""
     symbols = symbols_with_room(symbols, len(offsets) - 1, len(data))
     for k in range(len(offsets) - 1):
         intern(symbols, data, offsets[k], offsets[k + 1])

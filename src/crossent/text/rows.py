@@ -3,7 +3,7 @@
 import numpy as np
 
 from crossent.jit import formula, kernel, rounded_kernel
-from crossent.text.borrowing import borrowed
+from crossent.text.raw import borrowed
 from crossent.text.interning import DEEP
 
 _FEW = 24  # below, insertion sort is faster
@@ -55,17 +55,15 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
 def _count_runs(keys, n, hashed, columns, counts, used):
     """Append each distinct column and its (signed) count; return how many are used."""
     keys, columns, counts = borrowed(keys), borrowed(columns), borrowed(counts)
-    previous = np.int64(-1)
-    for i in range(n):
+    previous, run = np.int64(-1), np.int32(0)
+    for i in range(n):  # without a branch: whether a column repeats cannot be predicted
         column = np.int64(keys[i] >> np.uint32(hashed))
-        one = 1 - 2 * np.int32(keys[i] & np.uint32(hashed))
-        if column == previous:
-            counts[used - 1] += one
-        else:
-            columns[used] = column
-            counts[used] = one
-            used += 1
-            previous = column
+        repeats = np.int32(column == previous)
+        run = run * repeats + np.int32(1) - np.int32(2) * np.int32(keys[i] & np.uint32(hashed))
+        used += 1 - repeats
+        columns[used - 1] = column
+        counts[used - 1] = run
+        previous = column
     return used
 
 
