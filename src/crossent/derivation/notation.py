@@ -143,7 +143,7 @@ class Latex(Terminal):
 class MathML(Terminal):
     """Presentation MathML, which browsers draw without a library."""
 
-    minus, times, dot, space = "<mo>−</mo>", "<mspace width='.2em'/>", "<mo>·</mo>", "<mspace width='.2em'/>"
+    minus, times, dot, space = "<mo>−</mo>", "<mspace width='.2em'/>", "<mo>⋅</mo>", "<mspace width='.2em'/>"
     fraction_holds = ATOM
 
     def name(self, text: str) -> str:
@@ -153,7 +153,8 @@ class MathML(Terminal):
         return f"<mn>{text}</mn>"
 
     def subscript(self, base: str, index: str) -> str:
-        return f"<msub>{base}<mi>{escape(index)}</mi></msub>"
+        letters = "".join(f"<mi>{escape(letter)}</mi>" for letter in index)
+        return f"<msub>{base}<mrow>{letters}</mrow></msub>"
 
     def operator(self, sign: str) -> str:
         return f"<mo>{escape(sign)}</mo>"
@@ -195,9 +196,6 @@ class MathML(Terminal):
 
     def row(self, *pieces: str) -> str:
         return "<mrow>" + "".join(pieces) + "</mrow>"
-
-    def relation(self, sign: str) -> str:
-        return f"<mo>{RELATIONS[sign]}</mo>"
 
 
 def show(formula: str, style: Terminal) -> str:

@@ -59,22 +59,21 @@ class Step:
         """The number, or the name of a consequence."""
         return self._number(lang) or str(texts(lang)["steps"][self.key]["title"])
 
-    def show(self, style: Terminal) -> str:
-        """Both sides as one line in the given style."""
-        sign = style.relation(self.relation)
-        gap = " " if not isinstance(style, MathML) else ""
-        return style.row(show(self.left, style), gap, sign, gap, show(self.right, style))
+    def show(self, style: Terminal, *, whole: bool = True) -> str:
+        """Write both sides as one line in the given style; without ``whole``, the relation and the right side."""
+        right = style.row(style.operator(style.relation(self.relation)), show(self.right, style))
+        return style.row(show(self.left, style), right) if whole else right.lstrip()
 
     def __str__(self) -> str:
         return self.show(Terminal())
 
-    def latex(self) -> str:
+    def latex(self, *, whole: bool = True) -> str:
         """The step as LaTeX."""
-        return self.show(Latex())
+        return self.show(Latex(), whole=whole)
 
-    def mathml(self) -> str:
+    def mathml(self, *, whole: bool = True) -> str:
         """The step as a MathML element."""
-        return f'<math display="block">{self.show(MathML())}</math>'
+        return f'<math display="block">{self.show(MathML(), whole=whole)}</math>'
 
     def sympy(self) -> tuple[Any, Any]:
         """Both sides as SymPy expressions, derivatives taken (needs the extra ``derive``)."""
