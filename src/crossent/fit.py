@@ -285,9 +285,12 @@ def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objectiv
 
 
 def _as_fitted(w: Array, objective: Objective) -> tuple[Array, Array]:
-    """Return coef of shape (1 or K, d) and intercept of shape (1 or K,); of unpenalised classes, the sum is zero."""
+    """Return coef of shape (1 or K, d) and intercept of shape (1 or K,); over classes they sum to zero but for L1.
+
+    Taking the mean of the classes from a coefficient changes no probability and never raises an L2 penalty.
+    """
     if w.ndim == 2:
-        w = np.where(objective.penalty.free, w - w.mean(axis=1, keepdims=True), w)
+        w = np.where(objective.penalty.l1 == 0.0, w - w.mean(axis=1, keepdims=True), w)
     rows = w.T if w.ndim == 2 else w[None, :]
     columns = objective.design.columns
     intercept = rows[:, columns].copy() if objective.design.intercept else np.zeros(len(rows))

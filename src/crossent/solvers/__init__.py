@@ -34,6 +34,7 @@ class Solver(Protocol):
 SOLVERS: dict[str, type[Solver]] = {"cholesky": NewtonCholesky, "newton-cg": NewtonCG, "coordinate": Coordinate}
 
 CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gradients: about twenty of each
+CALL = 10_000  # multiply-adds of a pass in the time of calling it at all, some ten microseconds: tiny data are all calls
 LARGEST_HESSIAN = 4000
 
 
@@ -52,5 +53,5 @@ def choose(objective: Objective, asked: str = "auto") -> str:
     if order > LARGEST_HESSIAN:
         return "newton-cg"
     pairs = objective.n_classes * (objective.n_classes + 1) / 2 if objective.n_classes > 2 else 1
-    cholesky = pairs * design.gram_work + order**3 / 3 / PRODUCT_SPEED
-    return "cholesky" if cholesky <= CG_PRODUCTS * design.values * (order / design.width) else "newton-cg"
+    cholesky = pairs * (design.gram_work + CALL) + order**3 / 3 / PRODUCT_SPEED
+    return "cholesky" if cholesky <= CG_PRODUCTS * (design.values * (order / design.width) + CALL) else "newton-cg"
