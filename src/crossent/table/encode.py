@@ -73,7 +73,8 @@ class Encoder:
 
     def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
         if self.is_sparse:
-            X = sparse.csr_matrix(blocks[0]) if len(blocks) == 1 else sparse.hstack(blocks, format="csr")
+            parts = [_csr(block) if isinstance(block, np.ndarray) else block for block in blocks]
+            X = sparse.csr_matrix(parts[0]) if len(parts) == 1 else sparse.hstack(parts, format="csr")
             X.sort_indices()
             return X
         dense = [block if isinstance(block, np.ndarray) else block.toarray() for block in blocks]
@@ -153,6 +154,18 @@ class Encoder:
             return cls(columns)
         except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             raise CrossentError(f"the saved columns are damaged: {error}") from None
+
+
+def _csr(block: np.ndarray) -> sparse.csr_matrix:
+    """A dense block as CSR without its zeros: many times faster than by way of coordinates, as SciPy does it."""
+    rows, width = block.shape
+    kept = block != 0
+    if kept.all():
+        indices, ends = np.tile(np.arange(width, dtype=np.int32), rows), np.arange(0, rows * width + 1, width)
+        return sparse.csr_matrix((block.ravel(), indices, ends), shape=block.shape)
+    ends = np.cumsum(kept.sum(axis=1), dtype=np.int64)
+    indices = np.broadcast_to(np.arange(width, dtype=np.int32), block.shape)[kept]
+    return sparse.csr_matrix((block[kept], indices, np.concatenate([[0], ends])), shape=(rows, width))
 
 
 def _as_table(table: pa.Table | pa.RecordBatch) -> pa.Table:

@@ -5,6 +5,7 @@ Delimited text comes out as text in every column: what a column means is decided
 
 import csv
 import io
+import itertools
 import json
 import re
 import warnings
@@ -256,7 +257,7 @@ def parquet(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterato
         file = pq.ParquetFile(_seekable(stream))
         wanted = None if columns is None else present(columns, file.schema_arrow.names, name)
         schema = file.schema_arrow
-        yield _no_rows(schema if wanted is None else pa.schema([schema.field(column) for column in wanted]))
+        yield no_rows(schema if wanted is None else pa.schema([schema.field(column) for column in wanted]))
         yield from file.iter_batches(columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise CrossentError(f"{name}: cannot be read as Parquet: {first_line(error)}") from None
@@ -271,7 +272,7 @@ def arrow(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterator[
         else:
             schema, batches = (reader := pa.ipc.open_stream(stream)).schema, iter(reader)
         wanted = present(columns, schema.names, name)
-        for batch in (_no_rows(schema), *batches):
+        for batch in itertools.chain([no_rows(schema)], batches):
             yield batch.select(wanted)
     except (pa.ArrowException, OSError) as error:
         raise CrossentError(f"{name}: cannot be read as Arrow: {first_line(error)}") from None
@@ -281,9 +282,9 @@ def _seekable(stream: Any) -> Any:
     return stream if stream.seekable() else pa.BufferReader(stream.read())
 
 
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+def no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """So that a file without rows still tells its columns."""
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
 
 
 def svmlight(stream: Any, name: str, *, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

@@ -42,45 +42,55 @@ def guess(name: str, column: pa.ChunkedArray) -> Guess:
     present = text.drop_null()
     if not len(present):
         return Guess("left out", "no values")
-    distinct = pc.count_distinct(present).as_py()
-    if distinct == 1 and not text.null_count:
-        return Guess("left out", f"constant: {_short(present[0].as_py())}")
-    if declared:
-        found = _identifier(distinct, len(present), 0.9) or Guess("category", _levels(distinct))
-    else:
-        found = _kind(name, column, present, distinct)
-    return found._replace(note=f"{found.note}; {text.null_count:,} missing") if text.null_count else found
+    found = _declared(present) if declared else _kind(name, column, present)
+    if found.kind == "left out" or not text.null_count:
+        return found
+    return found._replace(note=f"{found.note}; {text.null_count:,} missing")
 
 
-def _kind(name: str, column: pa.ChunkedArray, present: pa.ChunkedArray, distinct: int) -> Guess:
+def _kind(name: str, column: pa.ChunkedArray, present: pa.ChunkedArray) -> Guess:
+    first = present[0]
+    if pc.all(pc.equal(present, first)).as_py():
+        return _one_value(first.as_py(), len(column) - len(present))
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _date(column, "iso")
-    if pa.types.is_boolean(kind) or distinct == 1:  # one value or missing: which of the two is all it tells
-        return Guess("category", _levels(distinct))
+    if pa.types.is_boolean(kind):
+        return Guess("category", _levels(2))
     if not values.is_text(kind):
-        return _number(name, values.numbers(column)[0], present, distinct, 0)
-    bad = len(values.numbers(present.slice(0, 1000))[1])
+        return _number(name, values.numbers(column)[0], present, 0)
+    bad = len(values.parse(present.slice(0, 1000))[1])
     if bad <= (1 - _MOSTLY) * min(len(present), 1000):
-        x, unreadable = values.numbers(present)
+        x, unreadable = values.parse(present)
         if len(unreadable) <= (1 - _MOSTLY) * len(x):
-            return _number(name, x, present, distinct, len(unreadable))
+            return _number(name, x, present, len(unreadable))
     form = values.date_format(present) if _like_dates(present) else None
-    return _date(present, form) if form else _words(name, present, distinct)
+    return _date(present, form) if form else _words(name, present)
 
 
-def _number(name: str, x: np.ndarray, present: pa.ChunkedArray, distinct: int, unreadable: int) -> Guess:
+def _one_value(value: str, missing: int) -> Guess:
+    """One value and gaps: which of the two is all that the column tells. Without gaps it tells nothing."""
+    return Guess("category", _levels(1)) if missing else Guess("left out", f"constant: {_short(value)}")
+
+
+def _declared(present: pa.ChunkedArray) -> Guess:
+    distinct = pc.count_distinct(present).as_py()
+    return _identifier(distinct, len(present), 0.9) or Guess("category", _levels(distinct))
+
+
+def _number(name: str, x: np.ndarray, present: pa.ChunkedArray, unreadable: int) -> Guess:
     x = x[np.isfinite(x)]
     if not len(x):
         return Guess("left out", "no finite numbers")
     told = f"{_plain(x.min())} to {_plain(x.max())}"
     found = Guess("number", f"{told}; {unreadable:,} cells hold no number" if unreadable else told)
-    return (_no_number(name, x, present, distinct) if np.array_equal(x, np.trunc(x)) else None) or found
+    return (_no_number(name, x, present) if np.array_equal(x, np.trunc(x)) else None) or found
 
 
-def _no_number(name: str, x: np.ndarray, present: pa.ChunkedArray, distinct: int) -> Guess | None:
+def _no_number(name: str, x: np.ndarray, present: pa.ChunkedArray) -> Guess | None:
     """Whether whole numbers are an identifier or codes of categories; None if they are numbers."""
-    rows, codes = len(present), None
+    found = np.unique(x)
+    rows, distinct, codes = len(present), len(found), None
     if distinct == rows >= 20 and np.ptp(x) == rows - 1:
         return Guess("left out", "identifier: it counts the rows")
     if _ID_NAME.search(name) and (identifier := _identifier(distinct, rows, 0.5)):
@@ -89,20 +99,19 @@ def _no_number(name: str, x: np.ndarray, present: pa.ChunkedArray, distinct: int
         codes = "codes by the column's name"
     elif values.is_text(present.type) and pc.any(pc.match_substring_regex(present, r"^0\d")).as_py():
         codes = "codes with leading zeros"
-    elif _are_codes(x):
+    elif _are_codes(x, found):
         codes = "integer codes"
     if codes is None:
         return None
     return _identifier(distinct, rows, 0.9) or Guess("category", f"{_levels(distinct)}, {codes}")
 
 
-def _are_codes(x: np.ndarray) -> bool:
+def _are_codes(x: np.ndarray, found: np.ndarray) -> bool:
     """Whether whole numbers are codes of categories rather than amounts or counts.
 
     A measured quantity that was drawn three times as often as it has values hits nearly every value in its bulk, on
     the lattice on which it is recorded (ones, tens, hundreds). Codes come again as often and leave most unused.
     """
-    found = np.unique(x)
     if len(found) < 20 or len(x) < 3 * len(found):
         return False
     unit = 1
@@ -115,9 +124,9 @@ def _are_codes(x: np.ndarray) -> bool:
     return bool(used < 0.2 * ((high - low) / unit + 1))
 
 
-def _words(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
+def _words(name: str, present: pa.ChunkedArray) -> Guess:
     """Category, text or identifier: by how often values come again, and how many words they have."""
-    rows = len(present)
+    rows, distinct = len(present), pc.count_distinct(present).as_py()
     if _ID_NAME.search(name) and (identifier := _identifier(distinct, rows, 0.5)):
         return identifier
     sample = present.take(pa.array(np.arange(0, rows, max(1, rows // _SAMPLE))))

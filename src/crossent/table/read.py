@@ -1,6 +1,7 @@
 """Any source of rows as Arrow record batches: files, several files, standard input, tables in memory."""
 
 import glob
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -101,28 +102,27 @@ def _file(
 def _memory(source: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     where = "the table"
     try:
-        table = _as_table(source)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        reader = _as_reader(source, where)
+        names = formats.unique_names(reader.schema.names, where)
+        wanted = formats.present(columns, names, where)
+        for batch in itertools.chain([formats.no_rows(reader.schema)], reader):
+            yield batch.rename_columns(names).select(wanted)
+    except (pa.ArrowException, TypeError, OverflowError) as error:
         raise CrossentError(f"{where}: cannot be read: {first_line(error)}") from None
-    names = formats.unique_names([str(name) for name in table.column_names], where)
-    if names != table.column_names:
-        table = table.rename_columns(names)
-    wanted = formats.present(columns, names, where)
-    table = table if columns is None else table.select(wanted)
-    yield from table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
 
 
-def _as_table(source: Any) -> pa.Table:
+def _as_reader(source: Any, where: str) -> pa.RecordBatchReader:
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
-        names = [str(name) for name in source.columns]
-        plain = source.set_axis(range(len(names)), axis=1)  # Arrow refuses duplicate names; `unique_names` mends them
-        return pa.Table.from_pandas(plain, preserve_index=False).rename_columns(names)
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return pa.table(source)
+        names = formats.unique_names([str(name) for name in source.columns], where)
+        return pa.Table.from_pandas(source.set_axis(names, axis=1), preserve_index=False).to_reader()
+    if hasattr(source, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(source)
+    if hasattr(source, "__arrow_c_array__"):
+        return pa.table(source).to_reader()
     if isinstance(source, Mapping):
-        return pa.table(dict(source))
+        return pa.table(dict(source)).to_reader()
     if isinstance(source, list | tuple) and source and all(isinstance(row, Mapping) for row in source):
-        return pa.Table.from_pylist(list(source))
+        return pa.Table.from_pylist(list(source)).to_reader()
     wanted = "a path, a pandas, polars or Arrow table, a mapping of columns, or a list of mappings"
     raise CrossentError(f"a source of type {type(source).__name__} is not read; give {wanted}")
 

@@ -71,7 +71,10 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def levels(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column as levels of a category: `texts`, and ``3.0`` is 3, as pandas writes whole numbers beside gaps."""
-    return pc.replace_substring_regex(texts(column).cast(pa.string()), r"^([+-]?\d+)\.0+$", r"\1")
+    text = texts(column).cast(pa.string())
+    if not pc.any(pc.ends_with(text, ".0")).as_py():
+        return text
+    return pc.replace_substring_regex(text, r"^([+-]?\d+)\.0$", r"\1")
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,17 +90,18 @@ def numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        return _parsed(texts(column))
+        return parse(texts(column))
     return _to_numpy(column.cast(pa.float64(), safe=False)), nothing
 
 
-def _parsed(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+def parse(text: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """What `numbers` does with text that `texts` has trimmed."""
     try:
-        return _to_numpy(column.cast(pa.float64())), np.empty(0, dtype=np.int64)
+        return _to_numpy(text.cast(pa.float64())), np.empty(0, dtype=np.int64)
     except pa.ArrowInvalid:
-        good = pc.and_(pc.match_substring_regex(column, _NUMBER), pc.match_substring_regex(column, r"\d|(?i:inf)"))
+        good = pc.and_(pc.match_substring_regex(text, _NUMBER), pc.match_substring_regex(text, r"\d|(?i:inf)"))
         bad = np.flatnonzero(pc.fill_null(pc.invert(good), False).to_numpy())
-        bare = pc.replace_substring_regex(_where(good, column), _ORNAMENT, "")
+        bare = pc.replace_substring_regex(_where(good, text), _ORNAMENT, "")
         return _to_numpy(bare.cast(pa.float64())), bad
 
 
