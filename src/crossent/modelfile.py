@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialize
 
 from crossent.errors import CrossentError
 from crossent.files import replacing
@@ -34,7 +34,7 @@ def save(path: str | os.PathLike[str], content: Mapping[str, Any], tensors: Mapp
     checksum = _checksum(str(VERSION), text, arrays)
     about = {"format": FORMAT, "version": str(VERSION), "model": text, "sha256": checksum}
     with replacing(path) as temporary:
-        save_file(arrays, temporary, about)
+        temporary.write_bytes(serialize(arrays, about))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from crossent import __version__
-from crossent.cli import demo, evaluate, explain, inspect, predict, train
+from crossent.cli import demo, derive, evaluate, explain, inspect, predict, train
 
 app = typer.Typer(
     name="crossent",
@@ -32,5 +32,13 @@ def common(
     """What every verb has."""
 
 
-for verb in (train.train, predict.predict, evaluate.evaluate, inspect.inspect, explain.explain, demo.demo):
+for verb in (
+    train.train,
+    predict.predict,
+    evaluate.evaluate,
+    inspect.inspect,
+    explain.explain,
+    derive.derive,
+    demo.demo,
+):
     app.command()(verb)

@@ -6,7 +6,8 @@ import typer
 
 from crossent.cli.options import Json, Quiet
 
-CANDIDATES = [1.0, 3.0, 10.0]
+CANDIDATES = [3.0, 10.0, 30.0, 100.0]
+SEED = 1
 
 
 def demo(
@@ -32,13 +33,12 @@ def demo(
         if not silent:
             err().print("\nFilm reviews, from their text alone: does the reviewer like the film (1) or not (0)?")
             announce_compiling()
-            err().print()
         from crossent.cli import explain, train
         from crossent.cli.progress import Stages
         from crossent.train import train as train_model
 
         with Stages(silent) as stages:
-            model = train_model(path, "label", text="text", drop="source", C=CANDIDATES, watch=stages)
+            model = train_model(path, "label", text="text", drop="source", C=CANDIDATES, seed=SEED, watch=stages)
         if output is not None:
             model.save(output)
         if model.metadata["interrupted"]:
@@ -76,7 +76,7 @@ def _short_review(path: str) -> str:
     from crossent.train import split
 
     table = read_table(path)
-    held_out = split(codes_of(table, "label", classes_of(table, "label")), 0.2)
+    held_out = split(codes_of(table, "label", classes_of(table, "label")), 0.2, SEED)
     for text, held in zip(table["text"].to_pylist(), held_out, strict=True):
         if held and 20 <= len(text.split()) <= 40:
             return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,21 +18,33 @@ SHOWN = 10  # features in the table of the example
 
 
 def derive(
-    model: Annotated[Path | None, typer.Argument(help="A model file, for the derivation with its numbers.")] = None,
-    data: Annotated[str | None, typer.Argument(help="Rows: the example is one of them (--row).")] = None,
-    row: Annotated[int | None, typer.Option(min=1, help="Which row of DATA, counted from 1.", show_default="1")] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A model file that train wrote.", show_default=False)
+    ] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Rows; the example is one of them.", show_default=False)
+    ] = None,
+    row: Annotated[int | None, typer.Option(help="Which row of the file, from 1.  \\[default: 1]", min=1)] = None,
     example: Annotated[str | None, typer.Option(help="A text as the example, instead of a row.")] = None,
     label: Annotated[str | None, typer.Option(help="The example's class, where the row does not say it.")] = None,
     weight: Annotated[
-        str | None, typer.Option(help="The feature whose weight is followed.", show_default="the most influential")
+        str | None, typer.Option(help="The feature whose weight is followed.  \\[default: the most influential]")
     ] = None,
     lang: Annotated[str, typer.Option(help="Language of the texts: en or zh.")] = "en",
-    html: Annotated[Path | None, typer.Option(help="Write the page to play with to this file.")] = None,
-    latex: Annotated[Path | None, typer.Option(help="Write the derivation as LaTeX to this file.")] = None,
+    html: Annotated[str | None, typer.Option(help="Write a page to play with to this file instead.")] = None,
+    latex: Annotated[str | None, typer.Option(help="Write a LaTeX document to this file instead.")] = None,
 ) -> None:
-    """Show where the gradient comes from, (4.56) to (4.61), each step checked; with MODEL, in your own numbers."""
-    from rich.console import Console
+    """Show where the gradient comes from, step by step, each step checked; with a model, in your own numbers.
 
+    [bold]Examples[/]
+
+      crossent derive
+
+      crossent derive model.safetensors reviews.csv --row 7 --weight terrible
+
+      crossent derive model.safetensors --example "A terrible ending." --label 0 --html page.html
+    """
+    from crossent.cli.terminal import notes, out
     from crossent.derivation import texts, verify, walk
     from crossent.derivation.checks import require_sympy
     from crossent.derivation.examples import small
@@ -41,25 +52,25 @@ def derive(
     from crossent.report import Rows, derivation_latex, derivation_page
 
     require_sympy()
-    texts(lang)
-    for target in (html, latex):
-        if target is not None:
-            check_writable(target)
-    console = Console(highlight=False, soft_wrap=False)
-    shown, rows = _example(model, data, row, example, label)
+    texts(lang)  # an unknown language is told before any work
+    for path in (html, latex):
+        if path is not None:
+            check_writable(path)
+    with notes():
+        shown, rows = _example(model, data, row, example, label)
     followed = walk(shown, weight) if shown is not None else None
     if html is None and latex is None:
+        console = out()
         print_derivation(console, verify(POINTS, DIGITS), lang)
         if followed is not None:
             print_walk(console, followed, lang)
-        return
     if latex is not None:
-        _write(latex, derivation_latex(followed, lang), console)
+        _write(latex, derivation_latex(followed, lang))
     if html is not None:
         if shown is None:
             shown, X, y = small()
             rows = Rows(X, y, shown.w, _all_columns(X))
-        _write(html, derivation_page(shown, rows, weight=weight, lang=lang), console)
+        _write(html, derivation_page(shown, rows, weight=weight, lang=lang))
 
 
 def _all_columns(X: Any) -> Any:
@@ -68,26 +79,27 @@ def _all_columns(X: Any) -> Any:
     return np.arange(X.shape[1])
 
 
-def _write(path: Path, content: str, console: Console) -> None:
+def _write(path: str, content: str) -> None:
+    from crossent.cli.terminal import note
     from crossent.files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(content, "utf-8")
-    console.print(f"{path}: {len(content.encode()) / 1000:,.0f} kB", markup=False)
+    note(f"wrote {path}, {len(content.encode()) / 1000:,.0f} KB")
 
 
 def _example(
-    model: Path | None, data: str | None, row: int | None, example: str | None, label: str | None
+    model: str | None, data: str | None, row: int | None, example: str | None, label: str | None
 ) -> tuple[Example | None, Rows | None]:
-    """The example asked for, and rows of the data for gradient descent on the page."""
+    """Return the example asked for, and rows of the data for gradient descent on the page."""
     from crossent.errors import CrossentError
 
     if model is None:
-        if data or row or example or label:
-            raise CrossentError("an example needs a model: crossent derive MODEL DATA --row 7")
+        if row or example or label:
+            raise CrossentError("an example needs a model: crossent derive MODEL FILE --row 7")
         return None, None
     if data is None and example is None:
-        raise CrossentError('which example? Give rows (crossent derive MODEL DATA --row 7) or --example "a text"')
+        raise CrossentError('which example? crossent derive MODEL FILE --row 7, or --example "a text" --label CLASS')
     if example is not None and row is not None:
         raise CrossentError("give --row or --example, not both")
 
@@ -97,13 +109,13 @@ def _example(
 
     fitted = load(model)
     table = read_table(data) if data is not None else None
-    if example is not None:
-        shown, columns = of_model(fitted, example, label)
-    else:
+    if table is not None and example is None:
         at = (row or 1) - 1
         if at >= len(table):
-            raise CrossentError(f"{data} has {len(table):,} rows; there is no row {row}")
+            raise CrossentError(f"{data}: has {len(table):,} rows, so no row {row:,}")
         shown, columns = of_model(fitted, table.slice(at, 1), label)
+    else:
+        shown, columns = of_model(fitted, example, label)
     return shown, _rows(fitted, table, columns)
 
 

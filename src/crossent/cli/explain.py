@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from crossent.cli.options import Json, ModelFile
+from crossent.errors import CrossentError
 
 
 def explain(
@@ -32,7 +33,7 @@ def explain(
     from crossent.model import load
 
     if row is None and os.path.isfile(row_or_text):
-        raise typer.BadParameter(f"{row_or_text} is a file; say which row of it, as in --row 1", param_hint="--row")
+        raise CrossentError(f"{row_or_text} is a file; say which row of it, as in --row 1")
     with notes():
         fitted = load(model)
         found = fitted.explain(row_or_text if row is None else _pick(row_or_text, row), label=label)
@@ -61,7 +62,6 @@ def _pick(path: str, row: int):
     """Return a row of a file, counted from 1, as a table; reads no further than it."""
     import pyarrow as pa
 
-    from crossent.errors import CrossentError
     from crossent.table import read
 
     seen = 0

@@ -35,22 +35,24 @@ def inspect(
     classes = ", ".join(f"{label} ({n:,})" for label, n in zip(fitted.classes, about["class_rows"], strict=True))
     rows, settings = about["rows"], about["settings"]
     penalty = "no penalty" if settings["C"] is None else f"C = {settings['C']:g}, l1_ratio = {settings['l1_ratio']:g}"
-    features = f"{fitted.coef.shape[1]:,} from {len(fitted.encoder.inputs)} columns"
-    table = show.pairs([])
-    for name, value in (
-        ("target", spelled(fitted.target)),
-        ("classes", spelled(classes)),
+    features = f"{fitted.coef.shape[1]:,} from {_counted(len(fitted.encoder.inputs))}"
+    lines = (
+        ("target", fitted.target),
+        ("classes", classes),
         ("features", features),
         ("fit", penalty),
-        ("trained on", f"{spelled(about['source'])}, {rows['train']:,} rows, {rows['test']:,} more to test"),
-        ("written by", f"crossent {spelled(about['crossent'])}, {spelled(about['trained'])}"),
-    ):
-        table.add_row(f"[dim]{name}[/]", value)
-    table.columns[1].justify = "left"
-    console.print(show.section(model, table))
+        ("trained on", about["source"]),
+        ("", f"{rows['train']:,} rows, {rows['test']:,} more to test"),
+        ("written by", f"crossent {about['crossent']}, {about['trained']}"),
+    )
+    console.print(show.section(model, show.grid([(f"[dim]{name}[/]", spelled(value)) for name, value in lines], "<<")))
     console.print(show.section("Columns", show.columns(fitted.schema)))
     for label, found in weights.items():
         console.print(show.weights(label, found))
     if fitted.test:
         console.print(show.evaluation(fitted.test, f"Test: {fitted.test.rows:,} rows held out in training"))
     console.print(show.certificate(fitted.certificate))
+
+
+def _counted(columns: int) -> str:
+    return f"{columns} column" + "s" * (columns != 1)

@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from crossent.cli.terminal import err
 
@@ -25,9 +25,8 @@ class Stages:
             TextColumn("  "),
             SpinnerColumn("line", style="dim"),
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.fields[told]}"),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=28, complete_style="cyan", finished_style="cyan", pulse_style="cyan"),
+            TextColumn("[dim]{task.elapsed:.0f} s[/]  {task.fields[told]}"),
             console=self.console,
             transient=True,
         )
@@ -51,9 +50,11 @@ class Stages:
         elif hasattr(what, "relative_gap"):
             self._step(what)
         elif hasattr(what, "columns"):
-            from crossent.cli.show import columns
+            from crossent.cli.show import columns, indented
 
-            self.console.print(columns(what))
+            self.console.print()
+            self.console.print(indented(columns(what)))
+            self.console.print()
 
     def _begin_stage(self, stage: str) -> None:
         self.stage, self.began, self.first_gap, self.told = stage, time.perf_counter(), math.inf, ""
@@ -69,18 +70,19 @@ class Stages:
         if self.timer is not None:
             self.timer.cancel()
             self.timer.join()
-        self.bar.stop()
+            self.bar.stop()
         self.bar.remove_task(self.task)
         if finished:
             seconds = time.perf_counter() - self.began
-            self.console.print(f"  {self.stage:<12} {seconds:8.2f} s   [dim]{self.told}[/]")
+            self.console.print(f"  {self.stage:<12} {seconds:6.2f} s" + (f"  [dim]{self.told}[/]" if self.told else ""))
         self.stage = ""
 
     def _step(self, step: Any) -> None:
         """Show how far a fit is: on a logarithmic scale, from the first known gap to the one asked for."""
         gap = step.relative_gap
         known = math.isfinite(gap)
-        self.told = f"{step.n_iter} steps" + (f", relative gap {gap:.1e}" if known else "")
+        steps = f"{step.n_iter} step" + "s" * (step.n_iter != 1)
+        self.told = steps + (f", relative gap {gap:.1e}" if known else "") if self.stage == "fitting" else ""
         if known and not math.isfinite(self.first_gap):
             self.first_gap = max(gap, self.tol)
         told = f"objective {step.objective:.6g}" + (f"  gap {gap:.1e}" if known else "")

@@ -7,6 +7,7 @@ import typer
 
 from crossent.cli import options
 from crossent.cli.options import Json, Quiet, Rows
+from crossent.errors import CrossentError
 
 DEFAULT_NAME = "model.safetensors"
 COLUMNS = "Columns"
@@ -64,7 +65,7 @@ def train(
 
       zcat log.csv.gz | crossent train - -t clicked --test 0.1 --json
     """
-    from crossent.cli.terminal import announce_compiling, err, notes, print_json
+    from crossent.cli.terminal import announce_compiling, notes, print_json
     from crossent.files import check_writable
 
     path = output if output is not None else _default_name()
@@ -77,7 +78,6 @@ def train(
         silent = quiet or json
         if not silent:
             announce_compiling()
-            err().print()
         with Stages(silent, tol) as stages:
             model = train_model(
                 source if len(source) > 1 else source[0],
@@ -126,14 +126,14 @@ def show(model, path: str | None) -> None:
         console.print("\nNo test: every row was trained on" if about["settings"]["test"] == 0 else "\nNo test")
     console.print(look.certificate(model.certificate))
     if path is not None:
-        console.print(f"\nsaved {spelled(path)}  [dim]{look.number(os.path.getsize(path))}[/]", soft_wrap=True)
+        console.print(f"\nsaved {spelled(path)}  [dim]{look.size(os.path.getsize(path))}[/]", soft_wrap=True)
     if about["interrupted"]:
         console.print("[yellow]interrupted:[/] the model holds the best weights so far, and says so")
 
 
 def _default_name() -> str:
     if os.path.exists(DEFAULT_NAME):
-        raise typer.BadParameter(f"{DEFAULT_NAME} exists already; say where to save", param_hint="--output")
+        raise CrossentError(f"{DEFAULT_NAME} is there already; say where to save with -o (a file named so is replaced)")
     return DEFAULT_NAME
 
 
@@ -141,4 +141,4 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number; give one, or several as 0.1,1,10", param_hint="--C") from None
+        raise CrossentError(f"--C is {text!r}; give a number, or several as 0.1,1,10") from None
