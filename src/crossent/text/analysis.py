@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction import text as sklearn_text
 
-from crossent.text.interning import Symbols, empty_symbols, intern_all
-from crossent.text.raw import PADDING
+from crossent.text.interning import Symbols, symbols_of
 from crossent.text.tokens import CHARACTERS, CHARACTERS_IN_WORDS, WORDS, Analysis
 from crossent.text.unicode import tables
 
@@ -69,4 +68,4 @@ def _analysis(
 def _symbols(words: Any) -> Symbols:
     encoded = [word.encode("utf-8", "surrogatepass") for word in words if isinstance(word, str)]
     offsets = np.append(0, np.cumsum([len(word) for word in encoded], dtype=np.int64))
-    return intern_all(np.frombuffer(bytearray().join([*encoded, bytes(PADDING)]), np.uint8), offsets, empty_symbols())
+    return symbols_of(np.frombuffer(bytearray().join(encoded), np.uint8), offsets)

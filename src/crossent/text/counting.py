@@ -1,28 +1,33 @@
 """From documents to the codes of their n-grams, by tables that grow (fitting) or stay as they are (transforming)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
-from crossent.text.raw import borrowed
+from crossent.text.documents import Block
 from crossent.text.interning import (
     DEEP,
     MISSING,
+    Ngrams,
+    Symbols,
     find,
     intern,
-    ngrams_with_room,
+    larger_ngrams,
+    larger_symbols,
+    ngrams_lack,
     pair,
     pair_home,
-    symbols_with_room,
+    symbols_lack,
 )
-from crossent.text.tokens import is_ngram, ngram, scratch_for, split
+from crossent.text.raw import borrowed
+from crossent.text.tokens import Analysis, is_ngram, ngram, scratch_for, split
 
 _BATCH = 512  # look-ups whose table slots are fetched together: their cache misses overlap
 
 
-class _Codes(NamedTuple):
+class _Work(NamedTuple):
     """What is known of the symbols of one document."""
 
     numbers: NDArray[np.int64]  # of each symbol
@@ -31,17 +36,39 @@ class _Codes(NamedTuple):
     fetched: NDArray[np.uint64]
 
 
+def code(block: Block, analysis: Analysis, symbols: Symbols, ngrams: Ngrams) -> tuple[list[Any], Symbols, Ngrams]:
+    """Return the codes of the documents' n-grams, as (codes, ends of documents) of some documents after others.
+
+    The tables grow as needed. A document for which they prove too small is begun again.
+    """
+    data, offsets = block
+    pieces = []
+    while True:
+        codes, ends, lack = code_documents(data, offsets, analysis, symbols, ngrams, True)
+        if len(ends):
+            pieces.append((codes, ends))
+        if not lack.any():
+            return pieces, symbols, ngrams
+        offsets = offsets[len(ends) :]
+        if lack[0]:
+            symbols = larger_symbols(symbols, *lack[:2].tolist())
+        if lack[2]:
+            ngrams = larger_ngrams(ngrams, int(lack[2]))
+
+
 @kernel
 def code_documents(data, offsets, analysis, symbols, ngrams, learn):
-    """Return the code of every n-gram, document after document, where each document ends, and the two tables.
+    """Return the code of every n-gram, document after document, where each document ends, and what was lacking.
 
-    With ``learn`` the tables grow; without, n-grams they do not hold are left out.
+    With ``learn`` new symbols and n-grams enter the tables, and the work ends before the first document for which there
+    is no room: then ``(symbols, their bytes, n-grams)`` is what must be added. Without, n-grams not held are left out.
     """
     scratch = scratch_for(offsets, analysis.mode)
     room = len(scratch.starts)
-    work = _Codes(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.uint64))
+    work = _Work(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.uint64))
     stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
     ends = np.empty(len(offsets) - 1, np.int64)
+    lack = np.zeros(3, np.int64)
     used = np.int64(0)
     for d in range(len(ends)):
         n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
@@ -50,17 +77,21 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
                 stream = np.concatenate((stream[:used], np.empty(used + n, np.uint32)))
             for first in range(0, n, _BATCH):
                 last = min(n, first + _BATCH)
+                size = scratch.starts[last] - scratch.starts[first]
+                if learn and length == 1 and symbols_lack(symbols, last - first, size):
+                    lack[0], lack[1] = last - first, size
+                elif learn and length > 1 and ngrams_lack(ngrams, last - first):
+                    lack[2] = last - first
+                if lack[0] or lack[2]:
+                    used = ends[d - 1] if d > 0 else np.int64(0)
+                    return stream[:used].copy(), ends[:d].copy(), lack
                 if length == 1:
-                    if learn:
-                        symbols = symbols_with_room(symbols, last - first, scratch.starts[last] - scratch.starts[first])
                     _number(symbols, work, first, last, analysis, scratch, learn)
                 else:
-                    if learn:
-                        ngrams = ngrams_with_room(ngrams, last - first)
                     _extend(ngrams, work, first, last, length, analysis, scratch, learn)
                 used = _append(stream, used, work, first, last, length, analysis, scratch, ngrams, learn)
         ends[d] = used
-    return stream[:used].copy(), ends, symbols, ngrams
+    return stream[:used].copy(), ends, lack
 
 
 @formula

@@ -6,13 +6,13 @@ last symbol), found by that pair: no n-gram's bytes are ever hashed or stored. A
 n-gram's number plus ``DEEP``.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
-from crossent.text.raw import PADDING, load64, store64
+from crossent.text.raw import PADDING, borrowed, load64, store64
 
 DEEP = 1 << 31
 MISSING = -1
@@ -161,72 +161,94 @@ def pair(ngrams, slot, prefix, last, depth, learn):
 
 
 @formula
-def _copy(target, source, n):
-    for k in range(n):  # a slice would make numba compile the text of its error message, for a second and a half
-        target[k] = source[k]
-
-
-@kernel
-def symbols_with_room(symbols, more, more_bytes):
-    """Return the table, larger if ``more`` symbols of ``more_bytes`` in all would fill it above one half."""
+def symbols_lack(symbols, more, more_bytes):
+    """Tell whether the table may have no room for so many symbols of so many bytes in all."""
     n = symbols.used[0]
-    slots, data, offsets = symbols.slots, symbols.data, symbols.offsets
-    if offsets[n] + more_bytes + PADDING > len(data):
-        data = np.empty(max(2 * len(data), offsets[n] + more_bytes + PADDING), np.uint8)
-        _copy(data, symbols.data, offsets[n])
-    if n + more >= len(offsets):
-        offsets = np.empty(max(2 * len(offsets), n + more + 1), np.int64)
-        _copy(offsets, symbols.offsets, n + 1)
-    if 4 * (n + more) > len(slots):
-        slots = _rehashed(slots, 4 * (n + more))
-    return Symbols(slots, data, offsets, symbols.used)
-
-
-@kernel
-def ngrams_with_room(ngrams, more):
-    """Return the table, larger if ``more`` n-grams would fill it above one half."""
-    n = ngrams.used[0]
-    slots, prefix, last, depth = ngrams.slots, ngrams.prefix, ngrams.last, ngrams.depth
-    if n + more > len(prefix):
-        room = max(2 * len(prefix), n + more)
-        prefix, last, depth = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.int32)
-        _copy(prefix, ngrams.prefix, n)
-        _copy(last, ngrams.last, n)
-        _copy(depth, ngrams.depth, n)
-    if 4 * (n + more) > len(slots):
-        slots = _rehashed(slots, 4 * (n + more))
-    return Ngrams(slots, prefix, last, depth, ngrams.used)
+    full = n + more >= len(symbols.offsets) or 4 * (n + more) > len(symbols.slots)
+    return full or symbols.offsets[n] + more_bytes + PADDING > len(symbols.data)
 
 
 @formula
-def _rehashed(slots, at_least):
+def ngrams_lack(ngrams, more):
+    """Tell whether the table may have no room for so many n-grams. It is kept at most half full."""
+    n = ngrams.used[0]
+    return n + more > len(ngrams.prefix) or 4 * (n + more) > len(ngrams.slots)
+
+
+# Tables grow in NumPy, not in the kernels: NumPy asks for huge pages, without which a look-up misses the TLB too.
+
+
+def larger_symbols(symbols: Symbols, more: int = 1, more_bytes: int = 1) -> Symbols:
+    """Return the table with room for more: at least twice what it held."""
+    n = int(symbols.used[0])
+    end = int(symbols.offsets[n])
+    room = max(2 * n, n + more)
+    data = _extended(symbols.data, end, max(2 * end, end + more_bytes) + PADDING)
+    offsets = _extended(symbols.offsets, n + 1, room + 1)
+    return Symbols(_larger_slots(symbols.slots, 4 * room), data, offsets, symbols.used)
+
+
+def larger_ngrams(ngrams: Ngrams, more: int = 1) -> Ngrams:
+    """Return the table with room for more: at least twice what it held."""
+    n = int(ngrams.used[0])
+    room = max(2 * n, n + more)
+    columns = [_extended(column, n, room) for column in (ngrams.prefix, ngrams.last, ngrams.depth)]
+    return Ngrams(_larger_slots(ngrams.slots, 4 * room), *columns, ngrams.used)
+
+
+def _extended(array: NDArray[Any], used: int, room: int) -> NDArray[Any]:
+    result = np.empty(max(room, len(array)), array.dtype)
+    result[:used] = array[:used]
+    return result
+
+
+def _larger_slots(slots: NDArray[np.uint64], at_least: int) -> NDArray[np.uint64]:
     size = len(slots)
     while size < at_least:
         size *= 2
+    if size == len(slots):
+        return slots
     grown = np.zeros(size, np.uint64)
-    for k in range(0, len(slots), 2):
-        if slots[k + 1]:
-            slot = _home(slots[k], grown)
-            while grown[2 * slot + 1]:
-                slot = (slot + 1) & (size // 2 - 1)
-            grown[2 * slot] = slots[k]
-            grown[2 * slot + 1] = slots[k + 1]
+    _rehash(slots, grown)
     return grown
 
 
 @kernel
-def intern_all(data, offsets, symbols):
-    """Return the table with the symbols data[offsets[k] : offsets[k + 1]] added. ``data`` is padded."""
-    symbols = symbols_with_room(symbols, len(offsets) - 1, len(data))
-    for k in range(len(offsets) - 1):
-        intern(symbols, data, offsets[k], offsets[k + 1])
+def _rehash(slots, grown):
+    """Enter all that is in the slots into larger ones."""
+    mask = len(grown) // 2 - 1
+    for k in range(0, len(slots), 2):
+        if slots[k + 1]:
+            slot = _home(slots[k], grown)
+            while grown[2 * slot + 1]:
+                slot = (slot + 1) & mask
+            grown[2 * slot] = slots[k]
+            grown[2 * slot + 1] = slots[k + 1]
+
+
+def symbols_of(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Symbols:
+    """Return the table of the distinct strings data[offsets[k] : offsets[k + 1]], numbered in their order."""
+    symbols = larger_symbols(empty_symbols(), len(offsets), len(data))
+    _intern_all(np.append(data, np.zeros(PADDING, np.uint8)), offsets, symbols)
     return symbols
 
 
+def ngrams_of(prefix: NDArray[np.uint32], last: NDArray[np.uint32]) -> Ngrams:
+    """Return the table of these distinct n-grams, numbered in their order."""
+    ngrams = larger_ngrams(empty_ngrams(), len(prefix))
+    _pair_all(prefix, last, ngrams)
+    return ngrams
+
+
 @kernel
-def pair_all(prefix, last, ngrams):
-    """Return the table with the n-grams (prefix[k], last[k]) added."""
-    ngrams = ngrams_with_room(ngrams, len(prefix))
+def _intern_all(data, offsets, symbols):
+    symbols = borrowed(symbols)
+    for k in range(len(offsets) - 1):
+        intern(symbols, data, offsets[k], offsets[k + 1])
+
+
+@kernel
+def _pair_all(prefix, last, ngrams):
+    ngrams = borrowed(ngrams)
     for k in range(len(prefix)):
         pair(ngrams, pair_home(ngrams, prefix[k], last[k]), prefix[k], last[k], 1, True)
-    return ngrams

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from crossent import blocks as pool
-from crossent.text.counting import code_documents
+from crossent.text.counting import code, code_documents
 from crossent.text.documents import Block
 from crossent.text.hashing import hash_documents
 from crossent.text.interning import empty_ngrams, empty_symbols
@@ -25,7 +24,7 @@ Array = NDArray[Any]
 Rows = tuple[Array, Array, Array]  # columns, counts, and how many each row has
 
 _NONE = np.zeros(0, np.int32)
-_NO_COUNTS = np.zeros(0, np.int64)
+_NO_COUNTS = np.zeros(0, np.int32)
 
 
 @dataclass
@@ -82,32 +81,31 @@ def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Co
         mine = len(tables)
         tables.append((empty_symbols(), empty_ngrams()))
 
-        def code(numbered: tuple[int, Block]) -> None:
-            k, block = numbered
-            stream, ends, *tables[mine] = code_documents(*block, analysis, *tables[mine], True)
-            coded[k] = (stream, ends, mine)
+        def task(numbered: tuple[int, Block]) -> None:
+            pieces, *tables[mine] = code(numbered[1], analysis, *tables[mine])
+            coded[numbered[0]] = [(*piece, mine) for piece in pieces]
 
-        return code
+        return task
 
     _each(enumerate(blocks), worker, threads, per_worker=True)
     vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS)
     tables.clear()
+    pieces = [piece for k in range(len(coded)) for piece in coded.pop(k)]
     in_documents: list[Array] = []
 
     def counter() -> Callable[[int], None]:
-        mine = np.zeros(vocabulary.n_columns, np.int64)
+        mine = np.zeros(vocabulary.n_columns, np.int32)
         in_documents.append(mine)
 
         def count(k: int) -> None:
-            stream, ends, table = coded[k]
-            coded[k] = count_columns(stream, ends, *columns[table], vocabulary.n_columns, 0, mine)
+            stream, ends, table = pieces[k]
+            pieces[k] = count_columns(stream, ends, *columns[table], vocabulary.n_columns, 0, mine)
 
         return count
 
-    _each(range(len(coded)), counter, threads, per_worker=True)
-    rows = [coded[k] for k in range(len(coded))]
-    n_rows = sum(len(lengths) for _, _, lengths in rows)
-    return Counted(rows, n_rows, vocabulary.n_columns, pool.in_order(in_documents)), vocabulary
+    _each(range(len(pieces)), counter, threads, per_worker=True)
+    n_rows = sum(len(lengths) for _, _, lengths in pieces)
+    return Counted(pieces, n_rows, vocabulary.n_columns, pool.in_order(in_documents)), vocabulary
 
 
 def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary, threads: int) -> Counted:
@@ -115,7 +113,7 @@ def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary,
     tables = vocabulary.tables
 
     def count(block: Block) -> Rows:
-        stream, ends, *_ = code_documents(*block, analysis, *tables, False)
+        stream, ends, _ = code_documents(*block, analysis, *tables, False)
         columns = vocabulary.symbol_columns, vocabulary.ngram_columns
         return count_columns(stream, ends, *columns, vocabulary.n_columns, 0, _NO_COUNTS)
 

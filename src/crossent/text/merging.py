@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.text.interning import DEEP, Ngrams, Symbols
-from crossent.text.ranking import rank_pairs, rank_strings
+from crossent.text.ranking import add_to_prefix, place_after, rank_pairs, rank_strings
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
@@ -28,24 +28,26 @@ def merge(tables: Sequence[tuple[Symbols, Ngrams]], min_n: int, joined: bool) ->
     """Return the sorted vocabulary of all tables, and for each table the columns of its symbols and of its n-grams."""
     data, offsets, sizes = _all_symbols(tables)
     rank, first = rank_strings(data, offsets)
-    cuts = np.cumsum(sizes)[:-1]
-    symbol_ranks = np.split(rank, cuts)
+    symbol_ranks = np.split(rank, np.cumsum(sizes)[:-1])
     levels = [_Level(first, first, np.full(len(first), min_n == 1), first)]
-    depths = [np.abs(ngrams.depth[: ngrams.used[0]]) for _, ngrams in tables]
-    ngram_ranks = [np.empty(len(depth), np.int64) for depth in depths]
-    at: list[list[Array]] = []
-    for length in range(2, 1 + max((int(depth.max(initial=1)) for depth in depths), default=1)):
-        where = [np.flatnonzero(depth == length) for depth in depths]
-        ranks = symbol_ranks if length == 2 else ngram_ranks
-        levels.append(_next_level(tables, where, symbol_ranks, ranks, ngram_ranks, length == 2, len(first)))
-        at.append(where)
+    depths = [ngrams.depth[: ngrams.used[0]] for _, ngrams in tables]
+    longest = max((int(np.abs(depth).max(initial=1)) for depth in depths), default=1)
+    ngram_ranks = [np.empty(len(depth), np.uint32) for depth in depths]  # each among the n-grams of its length
+    places: list[list[Any]] = []
+    for length in range(2, longest + 1):
+        where = [slice(None) if longest == 2 else np.flatnonzero(np.abs(depth) == length) for depth in depths]
+        level, ranks = _next_level(tables, where, symbol_ranks, symbol_ranks if length == 2 else ngram_ranks, length == 2)
+        for mine, k, rank in zip(ngram_ranks, where, ranks, strict=True):
+            mine[k] = rank
+        levels.append(level)
+        places.append(where)
     n_columns = _number(levels)
     columns = []
-    for w, symbol_rank in enumerate(symbol_ranks):
-        ngram_columns = np.empty(len(depths[w]), np.int32)
-        for level, where in zip(levels[1:], at, strict=True):
+    for w, depth in enumerate(depths):
+        ngram_columns = np.empty(len(depth), np.int32)
+        for level, where in zip(levels[1:], places, strict=True):
             ngram_columns[where[w]] = level.columns[ngram_ranks[w][where[w]]]
-        columns.append((levels[0].columns[symbol_rank], ngram_columns))
+        columns.append((levels[0].columns[symbol_ranks[w]], ngram_columns))
     return _vocabulary(data, offsets, levels, n_columns, joined), columns
 
 
@@ -63,45 +65,36 @@ def _all_symbols(tables: Sequence[tuple[Symbols, Ngrams]]) -> tuple[Array, Array
 
 def _next_level(
     tables: Sequence[tuple[Symbols, Ngrams]],
-    where: list[Array],
+    where: list[Any],
     symbol_ranks: list[Array],
     prefix_ranks: list[Array],
-    ngram_ranks: list[Array],
     of_symbols: bool,
-    n_symbols: int,
-) -> _Level:
-    """Rank the n-grams at ``where`` of each table, whose prefixes are ranked; write their ranks into ngram_ranks."""
-    base = 0 if of_symbols else DEEP
-    prefix = np.concatenate([r[t.prefix[k] - base] for (_, t), k, r in zip(tables, where, prefix_ranks, strict=True)])
-    last = np.concatenate([r[t.last[k]] for (_, t), k, r in zip(tables, where, symbol_ranks, strict=True)])
-    rank, which = rank_pairs(prefix, last, n_symbols)
-    feature = np.zeros(len(which), bool)
-    start = 0
-    for (_, t), k, ranks in zip(tables, where, ngram_ranks, strict=True):
-        ranks[k] = mine = rank[start : start + len(k)]
-        feature[mine[t.depth[k] > 0]] = True
-        start += len(k)
-    return _Level(prefix[which], last[which], feature, feature)
+) -> tuple[_Level, list[Array]]:
+    """Rank the n-grams at ``where`` of each table, whose prefixes are ranked; return their level, and ranks by table."""
+    prefixes, lasts, features = [], [], []
+    for (_, ngrams), k, symbol_rank, prefix_rank in zip(tables, where, symbol_ranks, prefix_ranks, strict=True):
+        n = ngrams.used[0]
+        prefix = ngrams.prefix[:n][k]
+        prefixes.append(prefix_rank[prefix if of_symbols else prefix - DEEP])
+        lasts.append(symbol_rank[ngrams.last[:n][k]])
+        features.append(ngrams.depth[:n][k] > 0)
+    rank, first, second = rank_pairs(np.concatenate(prefixes), np.concatenate(lasts))
+    feature = np.zeros(len(first), bool)
+    ranks = np.split(rank, np.cumsum([len(prefix) for prefix in prefixes])[:-1])
+    for mine, featured in zip(ranks, features, strict=True):
+        feature[mine if featured.all() else mine[featured]] = True
+    return _Level(first, second, feature, feature), ranks
 
 
 def _number(levels: list[_Level]) -> int:
     """Give every feature its column: a term comes before the terms it begins, those in the order of what follows."""
-    after: Array = np.zeros(len(levels[-1].feature), np.int64)  # features that the n-gram begins, itself left out
-    sizes: list[Array] = []
-    for level, parent in zip(levels[:0:-1], levels[-2::-1], strict=True):
-        sizes.append(after + level.feature)
-        ends = np.cumsum(np.bincount(level.prefix, minlength=len(parent.feature)))
-        running = np.append(0, np.cumsum(sizes[-1]))
-        after = np.diff(running[np.append(0, ends)])
-    sizes.append(after + levels[0].feature)
-    sizes.reverse()
+    sizes = [level.feature.astype(np.int64) for level in levels]  # how many terms begin with it, itself among them
+    for k in range(len(levels) - 1, 0, -1):
+        add_to_prefix(levels[k].prefix, sizes[k], sizes[k - 1])
     place = np.cumsum(sizes[0]) - sizes[0]
-    levels[0].columns = np.where(levels[0].feature, place, -1).astype(np.int32)
-    for level, parent, size in zip(levels[1:], levels, sizes[1:], strict=False):
-        first_child = np.append(True, level.prefix[1:] != level.prefix[:-1])
-        running = np.cumsum(size) - size
-        siblings = running - running[np.maximum.accumulate(np.where(first_child, np.arange(len(size)), 0))]
-        place = (place + parent.feature)[level.prefix] + siblings
+    for k, level in enumerate(levels):
+        if k:
+            place = place_after(level.prefix, sizes[k], place + levels[k - 1].feature)
         level.columns = np.where(level.feature, place, -1).astype(np.int32)
     return int(sizes[0].sum())
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from crossent.jit import kernel
 
+Array = NDArray[Any]
+
 _DEPTH = 4  # eight-byte words compared by sorting numbers, before Python compares what is still tied
 
 
@@ -64,21 +66,60 @@ def _python_ranks(data: NDArray[np.uint8], offsets: NDArray[np.int64], which: ND
     return np.array([ranks[text] for text in texts], np.uint64)
 
 
-def rank_pairs(first: NDArray[Any], second: NDArray[Any], n_second: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return (rank, which): each pair's rank among the distinct pairs of numbers, and where each distinct one occurs."""
-    keys = first.astype(np.uint64) * np.uint64(max(n_second, 1)) + second.astype(np.uint64)
-    shift = np.uint64(max(1, len(keys) - 1).bit_length())
-    if (
-        len(keys) and int(keys.max()) >> (64 - int(shift)) == 0
-    ):  # sorting numbers is far faster than sorting their places
-        keys = np.sort(keys << shift | np.arange(len(keys), dtype=np.uint64))
-        order = (keys & np.uint64((1 << int(shift)) - 1)).astype(np.int64)
-        keys >>= shift
-    else:
-        order = np.argsort(keys)
-        keys = keys[order]
-    new = np.ones(len(keys), bool)
-    new[1:] = keys[1:] != keys[:-1]
-    rank = np.empty(len(keys), np.int64)
-    rank[order] = np.cumsum(new) - 1
-    return rank, order[new]
+@kernel
+def _packed(first, second, second_bits, place_bits):
+    keys = np.empty(len(first), np.uint64)
+    for k in range(len(first)):
+        keys[k] = (np.uint64(first[k]) << np.uint64(second_bits) | np.uint64(second[k])) << np.uint64(place_bits)
+        if place_bits:
+            keys[k] |= np.uint64(k)
+    return keys
+
+
+@kernel
+def _ranked(keys, order, second_bits, place_bits):
+    """Return each place's rank, and the distinct pairs, from sorted keys; their places are in them, or in ``order``."""
+    rank = np.empty(len(keys), np.uint32)
+    first, second = np.empty(len(keys), np.uint32), np.empty(len(keys), np.uint32)
+    used = np.int64(0)
+    previous = np.uint64(0)
+    for k in range(len(keys)):
+        place = np.int64(keys[k] & ((np.uint64(1) << np.uint64(place_bits)) - np.uint64(1))) if place_bits else order[k]
+        key = keys[k] >> np.uint64(place_bits)
+        if k == 0 or key != previous:
+            first[used] = key >> np.uint64(second_bits)
+            second[used] = key & ((np.uint64(1) << np.uint64(second_bits)) - np.uint64(1))
+            used += 1
+            previous = key
+        rank[place] = used - 1
+    return rank, first[:used].copy(), second[:used].copy()
+
+
+def rank_pairs(first: Array, second: Array) -> tuple[Array, Array, Array]:
+    """Return (rank, first, second): each pair's rank among the distinct pairs of numbers, and those pairs, sorted."""
+    first_bits, second_bits = (int(part.max(initial=0)).bit_length() for part in (first, second))
+    place_bits = max(1, len(first) - 1).bit_length()
+    if first_bits + second_bits + place_bits <= 64:  # sorting numbers is far faster than sorting their places
+        keys = _packed(first, second, second_bits, place_bits)
+        keys.sort()
+        return _ranked(keys, np.zeros(0, np.int64), second_bits, place_bits)
+    keys = _packed(first, second, second_bits, 0)
+    order = np.argsort(keys)
+    return _ranked(keys[order], order, second_bits, 0)
+
+
+@kernel
+def add_to_prefix(prefix, sizes, prefix_sizes):
+    """Add each n-gram's size to its prefix's."""
+    for k in range(len(prefix)):
+        prefix_sizes[prefix[k]] += sizes[k]
+
+
+@kernel
+def place_after(prefix, sizes, places):
+    """Return where each n-gram's terms begin, in the order of the n-grams, given where their prefixes' extensions do."""
+    result = np.empty(len(prefix), np.int64)
+    for k in range(len(prefix)):
+        result[k] = places[prefix[k]]
+        places[prefix[k]] += sizes[k]
+    return result

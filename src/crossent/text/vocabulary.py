@@ -15,16 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import kernel
-from crossent.text.interning import (
-    DEEP,
-    Ngrams,
-    Symbols,
-    empty_ngrams,
-    empty_symbols,
-    intern_all,
-    pair_all,
-)
-from crossent.text.raw import PADDING
+from crossent.text.interning import DEEP, Ngrams, Symbols, ngrams_of, symbols_of
 
 Array = NDArray[Any]
 
@@ -94,9 +85,7 @@ class Vocabulary:
     @cached_property
     def tables(self) -> tuple[Symbols, Ngrams]:
         """The tables by which documents find their terms; made when first used, in a millisecond per 100,000 terms."""
-        padded = np.append(self.data, np.zeros(PADDING, np.uint8))
-        symbols = intern_all(padded, self.offsets, empty_symbols())
-        return symbols, pair_all(self.prefix, self.last, empty_ngrams())
+        return symbols_of(self.data, self.offsets), ngrams_of(self.prefix, self.last)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name in self.__dataclass_fields__}
