@@ -201,7 +201,7 @@ class DenseDesign(Design):
 
 
 class SparseDesign(Design):
-    """A sparse matrix by rows, and by columns too once a product needs it: then no thread writes where another does."""
+    """A sparse matrix by rows: a transpose would cost as much as thirty passes. By columns too, where a method asks."""
 
     def __init__(self, X: Any, *, intercept: bool = True, n_jobs: int | None = None):
         X = X if X.format in {"csr", "csc"} else X.tocsr()
@@ -234,9 +234,11 @@ class SparseDesign(Design):
         lengths = np.diff(self.rows.indptr).astype(np.float64)
         return float((lengths * (lengths + 1.0)).sum() / 2.0)
 
-    def _sums_fit(self, v: Array) -> bool:
-        """Tell whether keeping a sum for each piece costs little beside the pass itself."""
-        return len(self.pieces) * v[: self.columns].size <= self.values // 4
+    @cached_property
+    def sum_pieces(self) -> list[slice]:
+        """Coarser slices of rows, each with a sum over all columns: so few that adding those costs little."""
+        affordable = self.values // (4 * max(1, self.columns))
+        return split_by_weight(self.rows.indptr, max(1, min(MAX_PIECES, affordable, len(self.pieces))))
 
     def dot(self, v: Array) -> Array:
         """Return X @ v, of shape (n,) or (n, K)."""
@@ -251,24 +253,20 @@ class SparseDesign(Design):
         _compressed_dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
 
     def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
-        """Return X.T @ t and the sum of what ``middle`` returned: one read of X, or two where columns are many."""
-        if not self._sums_fit(v):
-            t = self.dot(v)
-            total = sum(value or 0.0 for value in self.over_rows(lambda rows: middle(rows, t[rows])))
-            return self.tdot(t), total
-        X, start = self.rows, v[-1] if self.intercept else np.zeros(v.shape[1:])[()]
+        """Return X.T @ t and the sum of what ``middle`` returned, in one read of X."""
+        start = v[-1] if self.intercept else np.zeros(v.shape[1:])[()]
 
         def piece(rows: slice) -> tuple[Array, float]:
             t = np.empty((rows.stop - rows.start, *v.shape[1:]))
             self._dot_into(v, start, t, rows)
             total = middle(rows, t) or 0.0
             out = np.zeros_like(v)
-            _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, t, out, False)
+            self._add_products(t, out, rows, squared=False)
             if self.intercept:
                 out[-1] += t.sum(axis=0)
             return out, total
 
-        parts = self.over_rows(piece)
+        parts = run([lambda rows=rows: piece(rows) for rows in self.sum_pieces], self.threads)  # type: ignore[misc]
         return in_order([part for part, _ in parts]), sum(total for _, total in parts)
 
     def tdot(self, r: Array) -> Array:
@@ -280,24 +278,17 @@ class SparseDesign(Design):
         return self._transposed_product(h, squared=True)
 
     def _transposed_product(self, r: Array, squared: bool) -> Array:
-        out = np.zeros((self.columns, *r.shape[1:]))
-        if self._sums_fit(out):
-            X = self.rows
+        def piece(rows: slice) -> Array:
+            part = np.zeros((self.columns, *r.shape[1:]))
+            self._add_products(r[rows], part, rows, squared)
+            return part
 
-            def piece(rows: slice) -> Array:
-                part = np.zeros_like(out)
-                _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, r[rows], part, squared)
-                return part
+        parts = run([lambda rows=rows: piece(rows) for rows in self.sum_pieces], self.threads)  # type: ignore[misc]
+        return self._with_ones(in_order(parts), r)
 
-            return self._with_ones(in_order(self.over_rows(piece)), r)
-        T = self.by_column
-        columns = split_by_weight(T.indptr, len(self.pieces))
-
-        def columns_dot(c: slice) -> None:
-            _compressed_dot(T.indptr[c.start : c.stop + 1], T.indices, T.data, r, out[c], squared)
-
-        run([lambda c=c: columns_dot(c) for c in columns], self.threads)  # type: ignore[misc]
-        return self._with_ones(out, r)
+    def _add_products(self, r: Array, out: Array, rows: slice, squared: bool) -> None:
+        X = self.rows
+        _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, r, out, squared)
 
     def gram(self, h: Array) -> Array:
         """Return X.T @ diag(h) @ X, summed from the outer products of the rows."""
