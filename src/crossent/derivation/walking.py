@@ -25,8 +25,8 @@ class Example:
         Their values and weights.
     b, y : float
         The bias and the label, y in [0, 1].
-    label : str
-        What ``y = 1`` means.
+    label, other : str
+        What ``y = 1`` and ``y = 0`` mean.
     text : str
         The example as the user knows it, for a caption.
     """
@@ -37,6 +37,7 @@ class Example:
     b: float
     y: float
     label: str = "1"
+    other: str = "0"
     text: str = ""
 
     @property
