@@ -9,6 +9,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "train": "training",
+    "load": "model",
+    "Model": "model",
     "sigmoid": "equations",
     "cross_entropy": "equations",
     "residual": "equations",

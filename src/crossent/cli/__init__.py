@@ -12,8 +12,8 @@ def main() -> None:
         from crossent.cli.app import app
 
         app()
-    except KeyboardInterrupt:
-        _end("interrupted", 1)
+    except KeyboardInterrupt as error:
+        _end(f"interrupted {error}".rstrip(), 1)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

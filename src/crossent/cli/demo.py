@@ -35,7 +35,7 @@ def demo(
             announce_compiling()
         from crossent.cli import explain, train
         from crossent.cli.progress import Stages
-        from crossent.train import train as train_model
+        from crossent.training import train as train_model
 
         with Stages(silent) as stages:
             model = train_model(path, "label", text="text", drop="source", C=CANDIDATES, seed=SEED, watch=stages)
@@ -73,7 +73,7 @@ def _reviews() -> str:
 def _short_review(path: str) -> str:
     """Return the first review of the test part that has between 20 and 40 words."""
     from crossent.table import classes_of, codes_of, read_table
-    from crossent.train import split
+    from crossent.training import split
 
     table = read_table(path)
     held_out = split(codes_of(table, "label", classes_of(table, "label")), 0.2, SEED)

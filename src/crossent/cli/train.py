@@ -73,7 +73,7 @@ def train(
     values = _numbers(C)
     with notes(quiet):
         from crossent.cli.progress import Stages
-        from crossent.train import train as train_model
+        from crossent.training import train as train_model
 
         silent = quiet or json
         if not silent:

@@ -150,6 +150,8 @@ def train(
     if fitted is None or not _interrupted(fitted):
         with stages("fitting"):
             fitted = problem.fit(chosen, settings.tol, fitted)
+    if math.isnan(fitted.certificate.objective):
+        raise KeyboardInterrupt("before there were any weights")
     model = Model(classes, fitted.coef, fitted.intercept, schema, encoder, fitted.certificate, {})
     tested = None
     if held_out.any():
