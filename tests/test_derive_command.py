@@ -18,7 +18,7 @@ ROWS = 60
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A model of a text, a number and a category, and the rows it was trained on."""
-    from crossent.train import train
+    from crossent import train
 
     folder = tmp_path_factory.mktemp("derive")
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_the_label_of_a_row_comes_from_the_file(files):
 
 
 def test_a_text_in_numbers_in_chinese(run, tmp_path):
-    from crossent.train import train
+    from crossent import train
 
     rows = {"review": ["a good film", "a bad film", "good", "bad", "so good", "so bad"] * 5, "label": [1, 0] * 15}
     train(rows, "label", text="review").save(tmp_path / "m.safetensors")
@@ -179,7 +179,7 @@ def test_bad_input_is_told_in_a_line(run, files, arguments, says):
 
 
 def test_more_than_two_classes_are_refused(run, tmp_path):
-    from crossent.train import train
+    from crossent import train
 
     rows = {"text": ["one a", "two b", "three c"] * 10, "label": ["x", "y", "z"] * 10}
     train(rows, "label", text="text").save(tmp_path / "m.safetensors")
