@@ -2,6 +2,7 @@
 value that the cell had; the same cells give the same bits after saving, in any source's types and in any pieces."""
 
 import datetime
+import decimal
 import io
 import json
 from pathlib import Path
@@ -254,6 +255,62 @@ def test_many_levels_stay_sparse_and_few_numbers_dense():
     assert sparse.issparse(X)
     assert X.nnz <= 300 * 5
     assert encoder.is_sparse
+
+
+N = 24
+DAY = datetime.datetime(2020, 1, 1)
+HOURS = [DAY + datetime.timedelta(hours=5 * i) for i in range(N)]
+TYPED = {
+    "number": [
+        pa.array([decimal.Decimal(i) / 4 for i in range(N)]),
+        pa.array(np.arange(N) / 7, pa.float32()),
+        pa.array([datetime.timedelta(seconds=i * i) for i in range(N)]),
+        pa.array([2**63 + i * i for i in range(N)], pa.uint64()),
+    ],
+    "date": [
+        pa.array(HOURS, pa.timestamp("ns", "America/New_York")),
+        pa.array(HOURS, pa.timestamp("s")),
+        pa.array(HOURS, pa.date64()),
+        pa.array([f"{hour}.000000000+0000" for hour in HOURS]),
+    ],
+    "category": [
+        pa.array([f"level{i % 3}" for i in range(N)], kind)
+        for kind in (pa.string_view(), pa.large_string(), pa.dictionary(pa.int8(), pa.large_string()))
+    ],
+    "sparse": [pa.array([[(i, 2)] if i % 2 else None for i in range(N)], pa.map_(pa.int64(), pa.int32()))],
+    "left out": [
+        pa.nulls(N),
+        pa.array([datetime.time(i) for i in range(N)]),
+        pa.array([b"ab", b"cd"] * 12),
+        pa.array([b"ab", b"cd"] * 12, pa.binary(2)),
+        pa.array([[i] for i in range(N)]),
+        pa.array([{"a": i} for i in range(N)]),
+        pa.array([[("a", 1)]] * N, pa.map_(pa.string(), pa.int64())),
+        pa.array([None] * N, pa.dictionary(pa.int8(), pa.string())),
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*taken as missing:crossent.errors.DataWarning")
+@pytest.mark.parametrize(("kind", "cells"), [(kind, cells) for kind, many in TYPED.items() for cells in many])
+def test_every_arrow_type_is_used_or_refused_in_one_line(kind, cells):
+    table = pa.table({"x": cells, "n": np.random.default_rng(0).normal(size=N)})
+    schema = Schema.guess(table)
+    assert schema.columns[0].kind == kind
+    encoder, X = Encoder.fit_transform(table, schema)
+    assert_same_bits(dense(encoder.transform(table.slice(3, 5))), dense(X)[3:8].copy())
+    for wish in ("number", "category", "text", "date"):
+        said = refusal(table, **{wish: ["x"]})
+        assert said == "" or ("'x'" in said and "\n" not in said)
+
+
+def refusal(table, **kinds):
+    """What is said against using the columns as these kinds; nothing if they can be."""
+    try:
+        Encoder.fit(table, Schema.guess(table, **kinds))
+    except CrossentError as error:
+        return str(error)
+    return ""
 
 
 # ------------------------------------------------------------------------------------------------- bad input

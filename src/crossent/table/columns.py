@@ -338,7 +338,9 @@ class Sparse(ColumnEncoder):
         return self, self.block(column)
 
     def block(self, column: pa.ChunkedArray) -> Block:
-        rows = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        if not len(column) or pa.types.is_null(column.type):
+            return sparse.csr_matrix((len(column), self.width))
+        rows = pa.concat_arrays(column.chunks)
         lengths = np.array(pc.fill_null(pc.list_value_length(pc.cast(rows, _as_list(rows.type))), 0))
         entries = pc.list_flatten(pc.cast(rows, _as_list(rows.type)))
         keys = np.asarray(entries.field(0), dtype=np.int64)
@@ -350,6 +352,10 @@ class Sparse(ColumnEncoder):
         row = np.repeat(np.arange(len(rows)), lengths)[known]
         shape = (len(rows), len(self.indices))
         return sparse.csr_matrix(sparse.coo_matrix((numbers[known], (row, at[known])), shape=shape))
+
+    @property
+    def width(self) -> int:
+        return len(self.indices)
 
     @property
     def names(self) -> list[str]:

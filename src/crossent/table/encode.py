@@ -11,6 +11,7 @@ from scipy import sparse
 from crossent.errors import CrossentError
 from crossent.table.columns import ENCODERS, Block, ColumnEncoder
 from crossent.table.schema import Schema, listed
+from crossent.table.values import is_by_index, is_readable, plain
 
 _DENSE = 0.25  # from this share of stored entries on, a dense matrix is the smaller and the faster one
 
@@ -51,7 +52,8 @@ class Encoder:
         columns, blocks = [], []
         for column in schema.used:
             options = {"format": column.format} if column.kind == "date" else {}
-            encoder, block = ENCODERS[column.kind].fit(column.name, table[column.name], **options)
+            cells = _cells(table, column.name, column.kind)
+            encoder, block = ENCODERS[column.kind].fit(column.name, cells, **options)
             columns.append(encoder)
             blocks.append(block)
         self = cls(columns)
@@ -69,7 +71,7 @@ class Encoder:
         lacking = [column.name for column in self.columns if column.name not in table.column_names]
         if lacking:
             raise CrossentError(f"the table lacks {listed(lacking)}; it has {listed(table.column_names)}")
-        return self._assemble([column.block(table[column.name]) for column in self.columns])
+        return self._assemble([column.block(_cells(table, column.name, column.kind)) for column in self.columns])
 
     def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
         if self.is_sparse:
@@ -154,6 +156,15 @@ class Encoder:
             return cls(columns)
         except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             raise CrossentError(f"the saved columns are damaged: {error}") from None
+
+
+def _cells(table: pa.Table, name: str, kind: str) -> pa.ChunkedArray:
+    """The column, plain, or an error if its type cannot hold what the kind asks for."""
+    column = plain(table[name])
+    fits = is_by_index(column.type) if kind == "sparse" else is_readable(column.type)
+    if not fits and not pa.types.is_null(column.type):
+        raise CrossentError(f"column {name!r} has values of type {column.type}, which cannot be used as {kind}")
+    return column
 
 
 def _csr(block: np.ndarray) -> sparse.csr_matrix:

@@ -34,7 +34,7 @@ def guess(name: str, column: pa.ChunkedArray) -> Guess:
     declared = pa.types.is_dictionary(column.type)  # a categorical of pandas or polars, an enumeration of a database
     column = values.plain(column)
     kind = column.type
-    if pa.types.is_map(kind) and pa.types.is_integer(kind.key_type):
+    if values.is_by_index(kind):
         return Guess("sparse", "numbers by index")
     if not values.is_readable(kind):
         return Guess("left out", f"values of type {kind} are not read")

@@ -90,8 +90,7 @@ def _typed(kind: pa.DataType, found: list[str]) -> set[Any]:
     """The values with their type: text becomes numbers only if all of it are, and none is a code such as 007."""
     if pa.types.is_boolean(kind):
         return {value == "True" for value in found}
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not (numeric or values.is_text(kind)):
+    if not (values.is_number(kind) or values.is_text(kind)):
         return set(found)
     x, unreadable = values.numbers(pa.chunked_array([pa.array(found, pa.string())]))
     codes = any(len(value) > 1 and value[0] == "0" and value.isdigit() for value in found)

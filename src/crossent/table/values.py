@@ -37,8 +37,18 @@ def is_text(type_: pa.DataType) -> bool:
 
 def is_readable(type_: pa.DataType) -> bool:
     """Whether cells of this type mean something here; nested values, bytes and times without a date do not."""
-    strange = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_time, pa.types.is_interval)
-    return not any(is_strange(type_) for is_strange in strange)
+    kinds = (is_text, is_number, pa.types.is_boolean, pa.types.is_temporal, pa.types.is_null)
+    return any(is_kind(type_) for is_kind in kinds) and not (pa.types.is_time(type_) or pa.types.is_interval(type_))
+
+
+def is_by_index(type_: pa.DataType) -> bool:
+    """Whether cells of this type are numbers by index, as svmlight has them."""
+    return pa.types.is_map(type_) and pa.types.is_integer(type_.key_type) and is_number(type_.item_type)
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Whether cells of this type are numbers."""
+    return pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
 
 
 def documents(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -89,7 +99,7 @@ def numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
         return numbers(column.cast(pa.int64()))[0] * seconds, nothing
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+    elif not is_number(kind):
         return parse(texts(column))
     return _to_numpy(column.cast(pa.float64(), safe=False)), nothing
 
@@ -110,7 +120,12 @@ def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def date_format(column: pa.ChunkedArray) -> str | None:
-    """The format under which every value of a text column is a date, or None."""
+    """The format under which every value of a column is a date, or None."""
+    column = plain(column)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return "iso"
+    if not is_readable(column.type):
+        return None
     present = texts(column).drop_null()
     for name in _DATE_FORMATS if len(present) else ():
         if len(present) == len(dates(present, name)[0].drop_null()):
@@ -144,14 +159,19 @@ def dates(column: pa.ChunkedArray, format: str) -> tuple[pa.ChunkedArray, np.nda
 
 
 def _iso(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    zoned = pc.match_substring_regex(text, _ZONE)
+    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # Arrow takes microseconds at most here
     try:
-        local = _where(pc.invert(zoned), text).cast(pa.timestamp("us"))
-        utc = _where(zoned, text).cast(pa.timestamp("us", "UTC"))
+        return _instants(text)
     except pa.ArrowInvalid:  # the shape of a date, but no such day (2023-02-30), which strptime would move to March
         day = pc.utf8_slice_codeunits(text, 0, 10)
         again = pc.strftime(pc.strptime(day, "%Y-%m-%d", "s", error_is_null=True), "%Y-%m-%d")
-        return _iso(_where(pc.equal(day, again), text))
+        return _instants(_where(pc.equal(day, again), text))
+
+
+def _instants(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    zoned = pc.match_substring_regex(text, _ZONE)
+    local = _where(pc.invert(zoned), text).cast(pa.timestamp("us"))
+    utc = _where(zoned, text).cast(pa.timestamp("us", "UTC"))
     return pc.coalesce(local, utc.cast(pa.timestamp("us")))
 
 
