@@ -230,8 +230,14 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             else:
                 of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             weights = of_class[codes] if weights is None else weights * of_class[codes]
-        if weights is not None and not weights.any():
-            raise CrossentError("all weights of the rows are zero; give at least one non-zero weight")
+        if weights is not None:
+            if not weights.any():
+                raise CrossentError("Sample weights must contain at least one non-zero number; all rows have weight 0")
+            empty = np.bincount(codes, weights, len(self.classes_)) <= 0.0
+            if empty.any() and self.fit_intercept:
+                raise CrossentError(
+                    f"class {self.classes_[empty.argmax()]!r} has no row with a positive weight; leave its rows out"
+                )
         return weights
 
     def _start(self, n_features: int) -> tuple[Array, Array] | None:
