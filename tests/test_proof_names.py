@@ -45,6 +45,14 @@ def test_the_formulas_cite_what_justifies_them():
     assert {"eq_4_57", "loss_stable_max", "conjugate_bound", "softmax_residual", "descent_step_with_bias"} <= names
 
 
+def test_every_statement_named_in_the_documentation_is_proved():
+    named = set(
+        re.findall(r"`(\w+)`", (ROOT / "docs" / "derivation.md").read_text("utf-8").partition("## The proof")[2])
+    )
+    assert len(named) > 20
+    assert named <= proved()
+
+
 @pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed; `make proof` needs it")
 def test_the_proof_is_accepted():
     done = subprocess.run(
