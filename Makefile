@@ -25,5 +25,13 @@ lint: $(VENV)/.installed
 proof:  ## check the derivation and its consequences with Coq, then that wrong statements are refused
 	$(PYTHON) proof/check.py --mutations
 
+# ARGS are those of python -m benchmarks: make bench ARGS="--only text --quick"
+bench: .venv-bench/.installed  ## us and everyone, side by side
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
+.venv-bench/.installed: pyproject.toml $(wildcard benchmarks/requirements*.txt)
+	$(PYTHON) -m benchmarks.install
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-bench .pytest_cache .ruff_cache .mypy_cache dist
+	rm -rf $(VENV) .venv-bench* .pytest_cache .ruff_cache .mypy_cache dist

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks import datasets, machine, measure, roofline
 from benchmarks.install import REPORT
 from benchmarks.measure import QUICK, Entry, Rules
@@ -36,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ |= dict.fromkeys(THREAD_VARIABLES, str(rules.threads))
     out = options.out or RESULTS / ("quick" if options.quick else "full")
     results = store.open_results(out, machine.describe(), rules)
-    with tempfile.TemporaryDirectory() as scratch:
+    # The referee's own products need no threads that spin beside those measured.
+    with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
         libraries = _open(options.rivals, rules.threads, Path(scratch), results)
         try:
             failed = sum(not _measure(row, libraries, rules, Path(scratch), results, out) for row in rows)
@@ -63,7 +66,9 @@ def _open(names: str, threads: int, scratch: Path, results: dict[str, Any]) -> l
     """Start every library's process; note versions, and the absent with their reasons."""
     chosen = {"ours", "plain", *names.split(",")} if names else set(LIBRARIES)
     libraries = [
-        Library(module, env, threads, scratch / f"{module}.log") for module, env in LIBRARIES.items() if module in chosen
+        Library(module, env, threads, scratch / f"{module}.log")
+        for module, env in LIBRARIES.items()
+        if module in chosen
     ]
     for library in libraries:
         library.open()
@@ -88,12 +93,14 @@ def _measure(
     print(f"{row.name}", flush=True)
     try:
         folder = datasets.folder(row.task.data, rules.quick)
-    except datasets.Absent as absent:
+    except datasets.AbsentError as absent:
         record["absent"] = str(absent)
         print(f"  absent: {absent}")
     else:
         record["shape"] = datasets.describe(folder)
-        entries = measure.Row(row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True)).measure()
+        entries = measure.Row(
+            row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True)
+        ).measure()
         _share(row, folder, entries, rules, results)
         record["entries"] = [entry.as_dict() for entry in entries]
     record["took_s"] = round(time.perf_counter() - start, 1)
@@ -109,7 +116,9 @@ def _share(row: Row, folder: Path, entries: list[Entry], rules: Rules, results: 
     """Facts that need the machine or the clock: share of the bandwidth, MB/s."""
     if row.task.job == "gradient":
         if "bandwidth_gb_s" not in results["machine"]:
-            results["machine"]["bandwidth_gb_s"] = roofline.bandwidth(rules.threads)
+            results["machine"]["bandwidth_gb_s"] = roofline.bandwidth(
+                rules.threads, roofline.BYTES // (8 if rules.quick else 1)
+            )
         moved, limit = roofline.pass_bytes(*datasets.read(folder)), max(results["machine"]["bandwidth_gb_s"].values())
         for entry in entries:
             speed = moved / entry.median / 1e9

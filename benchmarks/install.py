@@ -1,6 +1,6 @@
-"""Build the environments of the rivals: ``python -m benchmarks.install`` (standard library only; ``make bench`` runs it).
+"""Build the environments of the rivals: ``python -m benchmarks.install``, which ``make bench`` runs first.
 
-``.venv-bench`` holds Crossent and every rival that can live with it; ``.venv-bench-<name>`` those of
+Standard library only. ``.venv-bench`` holds Crossent and every rival that can live with it; ``.venv-bench-<name>`` those of
 ``requirements-<name>.txt``. Wheels are taken where there are any. What does not install is written to
 ``.venv-bench/not-installed.json`` with the reason, and the results list it.
 """
@@ -34,7 +34,16 @@ def requirements(path: Path) -> list[str]:
 
 def install(name: str | None, *what: str) -> str | None:
     """Install into an environment; the last line that says why it failed, or None."""
-    command = [python(name), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary", *what]
+    command = [
+        str(python(name)),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--prefer-binary",
+        *what,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None

@@ -7,8 +7,8 @@ timed. The first run of all is the warm-up: reported, not counted.
 Repeats: the entrants that arrived run in turn, one run each a round, at the setting found; medians are reported.
 
 Caps: one run may take ``cap`` seconds (``long_cap`` for jobs without a tolerance), and once a rival has arrived no more
-than ``behind`` times the best rival's time; a search ends after twice that. Whoever does not arrive is shown with the
-smallest gap it reached. Our own cap is ``cap`` throughout.
+than ``behind`` times the best rival's time; a search ends after four times that, or ``search_cap``. Whoever does not
+arrive is shown with the smallest gap it reached. Ours is not stopped for being behind.
 """
 
 import math
@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import judges
-from benchmarks.process import START_S, Late, Library
+from benchmarks.process import START_S, LateError, Library
 from benchmarks.task import Data, Task
 
 SAMPLE_S = 0.02  # shorter calls are repeated inside one sample
+COMPILE_S = 30.0  # what the first call gets on top of the cap
 LONG_S = 10.0  # a job without settings that takes longer is not run a second time before the repeats
 REPEATS_S = 30.0  # when an entrant's repeats have taken so long, there are no more of them
 OURS = "ours"
@@ -36,13 +37,14 @@ class Rules:
     rounds: int = 5
     finer: int = 2
     cap: float = 30.0
-    long_cap: float = 300.0
+    long_cap: float = 600.0
     behind: float = 4.0
-    least_cap: float = 1.5
+    least_cap: float = 0.5
+    search_cap: float = 60.0
     quick: bool = False
 
 
-QUICK = Rules(rounds=2, finer=0, cap=3.0, long_cap=60.0, quick=True)
+QUICK = Rules(rounds=2, finer=0, cap=1.0, least_cap=0.2, search_cap=2.0, behind=3.0, long_cap=120.0, quick=True)
 
 
 @dataclass
@@ -86,7 +88,13 @@ class Row:
     """Runs one task with every library; ``scratch`` holds the answers."""
 
     def __init__(
-        self, task: Task, folder: Path, libraries: list[Library], rules: Rules, scratch: Path, say: Callable[[str], None]
+        self,
+        task: Task,
+        folder: Path,
+        libraries: list[Library],
+        rules: Rules,
+        scratch: Path,
+        say: Callable[[str], None],
     ) -> None:
         self.task, self.folder, self.rules, self.scratch, self.say = task, folder, rules, scratch, say
         self.data = Data(folder)
@@ -101,7 +109,8 @@ class Row:
         """Search, then repeat in turn, then compare the answers."""
         for entry in self.entries:
             self._search(entry)
-            self.say(_line(entry))
+            if entry.first_s is not None or entry.is_ours:
+                self.say(_line(entry))
         for turn in range(self.rules.rounds):
             running = [entry for entry in self.entries if entry.arrived and self._still(entry, turn)]
             shift = turn % max(len(running), 1)
@@ -123,15 +132,18 @@ class Row:
         if len(entry.ladder) == 1:
             return self.rules.long_cap
         if entry.is_ours:
-            return self.rules.cap
+            return Rules.cap
         return max(min(self.rules.cap, self.rules.behind * self._best_rival()), self.rules.least_cap)
+
+    def _search_cap(self, entry: Entry) -> float:
+        return Rules.search_cap if entry.is_ours else min(4 * self._cap(entry), self.rules.search_cap)
 
     def _still(self, entry: Entry, turn: int) -> bool:
         """One repeat for those far behind the best rival, and no more once the repeats of one took REPEATS_S."""
-        if turn == 0:
-            return True
+        if sum(entry.seconds) * entry.number > REPEATS_S:
+            return False
         near = entry.is_ours or entry.median <= 2 * self._best_rival()
-        return near and bool(entry.seconds) and sum(entry.seconds) * entry.number < REPEATS_S
+        return turn == 0 or (near and bool(entry.seconds))
 
     def _load(self, entry: Entry) -> str | None:
         """Bring data to the entrant's process and convert it; the reason when it does not take the task."""
@@ -149,18 +161,19 @@ class Row:
         entry.convert_s = reply["convert_s"]
         return None
 
-    def _run(self, entry: Entry, setting: float | None) -> dict[str, float] | None:
+    def _run(self, entry: Entry, setting: float | None, grace: float = 1.0) -> dict[str, float] | None:
         """One sample: seconds a call, memory, gap. None when it failed or was stopped; the reason is in the entry."""
+        limit = self._cap(entry) * entry.number + grace
         try:
             entry.reason = self._load(entry)
             if entry.reason:
                 return None
             reply = entry.library.ask(
-                self._cap(entry) * entry.number + 1.0, do="run", entrant=entry.key, setting=setting,
+                limit, do="run", entrant=entry.key, setting=setting,
                 number=entry.number, answer=str(self._answer(entry)),
             )  # fmt: skip
-        except Late:
-            entry.reason = f"stopped after {self._cap(entry):.3g} s"
+        except LateError:
+            entry.reason = f"stopped after {limit:.3g} s"
             return None
         if "error" in reply:
             entry.reason = reply["error"]
@@ -176,16 +189,20 @@ class Row:
         """Find the loosest setting that reaches the gap."""
         try:
             entry.reason = self._load(entry)
-        except Late:
+        except LateError:
             entry.reason = f"no conversion within {START_S:.0f} s"
-        first = None if entry.reason else self._run(entry, entry.ladder[0])
+        first = None if entry.reason else self._run(entry, entry.ladder[0], COMPILE_S)
         if first is None:
             return
+        if entry.library.compiles and len(entry.ladder) > 1:  # the loosest setting may stop before it compiles all
+            second = self._run(entry, entry.ladder[4], COMPILE_S)
+            first = second if second and second["seconds"] > first["seconds"] else first
         entry.first_s = first["seconds"]
-        entry.number = max(1, math.ceil(SAMPLE_S / max(first["seconds"], 1e-6)))
         fixed = len(entry.ladder) == 1
         if fixed and first["seconds"] > LONG_S:
             self._note(entry, entry.ladder[0], first, math.inf)  # no second run before the repeats
+            if first["seconds"] > REPEATS_S:
+                entry.seconds, entry.gaps = [first["seconds"]], [first["gap"]]
             return
         target = math.inf if fixed else self.task.gap
         loose = None
@@ -194,10 +211,12 @@ class Row:
             if sample is None or self._note(entry, setting, sample, target):
                 break
             loose = setting
-            if sum(step["seconds"] for step in entry.curve) > 2 * self._cap(entry):
+            if sum(step["seconds"] for step in entry.curve) > self._search_cap(entry):
                 entry.reason = "stopped: too slow to search further"
                 break
         for _ in range(self.rules.finer if entry.arrived and loose is not None else 0):
+            assert loose is not None
+            assert entry.setting is not None
             between = math.sqrt(loose * entry.setting)
             sample = self._run(entry, between)
             if sample is None:
@@ -219,7 +238,8 @@ class Row:
         return True
 
     def _repeat(self, entry: Entry) -> None:
-        sample = self._run(entry, entry.setting)
+        entry.number = max(1, math.ceil(SAMPLE_S / max(entry.found_s, 1e-6)))
+        sample = self._run(entry, entry.setting, grace=5.0 + 10 * entry.found_s * entry.number)
         if sample is None:
             return
         entry.seconds.append(sample["seconds"])

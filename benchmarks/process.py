@@ -1,5 +1,6 @@
 """The other end of worker.py: start a library's process, ask it, end it when it takes too long."""
 
+import contextlib
 import json
 import os
 import queue
@@ -15,7 +16,7 @@ START_S = 120.0  # for importing a library and for bringing data in
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-class Late(Exception):
+class LateError(Exception):
     """No reply within the time given; the process was ended."""
 
 
@@ -26,10 +27,11 @@ class Library:
         self.module, self.env, self.threads, self.log = module, env, threads, log
         self.entrants: list[str] = []
         self.versions: dict[str, str] = {}
-        self.import_s = 0.0
+        self.compiles = False
         self.absent: str | None = None
         self.loaded: set[tuple[str, str]] = set()
         self._process: subprocess.Popen[str] | None = None
+        self._forwarder: threading.Thread | None = None
         self._replies: queue.Queue[str] = queue.Queue()
 
     def open(self) -> None:
@@ -44,23 +46,25 @@ class Library:
             self.absent = reply["error"]
             self.close()
             return
-        self.entrants, self.versions, self.import_s = reply["entrants"], reply["versions"], reply["import_s"]
+        self.entrants, self.versions, self.compiles = reply["entrants"], reply["versions"], reply["compiles"]
 
     def ask(self, seconds: float, **request: Any) -> dict[str, Any]:
-        """Send a request, wait for its reply; past ``seconds`` end the process and raise :class:`Late`."""
+        """Send a request, wait for its reply; past ``seconds`` end the process and raise :class:`LateError`."""
         if self._process is None:
             self.open()
             if self.absent:
                 return {"error": self.absent}
         process = self._process
-        assert process is not None and process.stdin is not None
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
+        assert process is not None
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # its end is noticed below
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
         try:
             line = self._replies.get(timeout=seconds)
         except queue.Empty:
             self.close()
-            raise Late from None
+            raise LateError from None
         if not line:
             code = process.wait()
             self.close()
@@ -72,6 +76,12 @@ class Library:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._forwarder is not None:
+                self._forwarder.join()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
         self._process = None
         self.loaded.clear()
 
@@ -83,7 +93,8 @@ class Library:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         self._replies = queue.Queue()
-        threading.Thread(target=_forward, args=(self._process, self._replies), daemon=True).start()
+        self._forwarder = threading.Thread(target=_forward, args=(self._process, self._replies), daemon=True)
+        self._forwarder.start()
 
 
 def _forward(process: subprocess.Popen[str], replies: queue.Queue[str]) -> None:

@@ -7,6 +7,7 @@ more, reading a line before it is overwritten.) The limit is the best of the thr
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,12 +19,14 @@ def bandwidth(threads: int, size: int = BYTES, repeats: int = 3) -> dict[str, fl
     n = size // 8
     a, b, c = np.ones(n), np.ones(n), np.ones(n)
     cuts = np.linspace(0, n, threads + 1).astype(int)
-    shares = [slice(low, high) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    shares = [slice(low, high) for low, high in pairwise(cuts)]
     block = 2**16
 
     def read(share: slice) -> float:
         # One thread a share: a BLAS dot would start its own.
-        return sum(float(np.add.reduce(a[i : min(i + block, share.stop)])) for i in range(share.start, share.stop, block))
+        return sum(
+            float(np.add.reduce(a[i : min(i + block, share.stop)])) for i in range(share.start, share.stop, block)
+        )
 
     jobs = {
         "copy": (2, lambda share: np.copyto(b[share], a[share])),

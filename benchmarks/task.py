@@ -48,7 +48,7 @@ class Data:
         return read(self.folder)
 
     @property
-    def X(self) -> Any:
+    def X(self) -> Any:  # noqa: N802
         return self.arrays[0]
 
     @property

@@ -21,7 +21,7 @@ QUICK_ROWS = 4000  # a quick run sees the first rows of a shuffled set
 BUILDERS: dict[str, Callable[[], dict]] = {**bundled.SETS, **files.SETS, **generated.SETS, **texts.SETS}
 
 
-class Absent(Exception):
+class AbsentError(Exception):
     """The sources of a data set are not on this machine; the row is listed as such."""
 
 
@@ -38,9 +38,10 @@ def folder(name: str, quick: bool = False) -> Path:
         return target
     try:
         arrays = BUILDERS[name]()
-    except (FileNotFoundError, ModuleNotFoundError) as error:
-        raise Absent(f"{name}: {error.__class__.__name__}: {Path(str(error.filename or '')).name or error}"
-                     if isinstance(error, FileNotFoundError) else f"{name}: {error}") from None
+    except FileNotFoundError as error:
+        raise AbsentError(f"{Path(str(error.filename)).name} was not found") from None
+    except ModuleNotFoundError as error:
+        raise AbsentError(str(error)) from None
     target.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=target.parent))
     try:
@@ -94,7 +95,7 @@ def read(path: Path) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray]:
 def describe(path: Path) -> str:
     """``25,000 x 45,321, 3,400,000 non-zeros`` or the size of the text."""
     if (path / "train.csv").exists():
-        return f"train {(path / 'train.csv').stat().st_size / 1e6:.1f} MB, test {(path / 'test.csv').stat().st_size / 1e6:.1f} MB"
+        return ", ".join(f"{part} {(path / f'{part}.csv').stat().st_size / 1e6:.1f} MB" for part in ("train", "test"))
     if (path / "X.npy").exists():
         rows, columns = np.load(path / "X.npy", mmap_mode="r").shape
         return f"{rows:,} x {columns:,} dense"

@@ -43,6 +43,11 @@ class Problem:
     n_classes: int = 2
     sample_weight: np.ndarray | None = None
 
+    def __str__(self) -> str:
+        storage = "sparse" if sparse.issparse(self.X) else "dense"
+        intercept = "-intercept" if self.intercept else ""
+        return f"{storage}-K{self.n_classes}-C{self.C:g}-l1_{self.l1_ratio:g}{intercept}"
+
     @cached_property
     def weight(self) -> np.ndarray:
         """C times the sample weights: what multiplies each row's loss."""
@@ -66,7 +71,7 @@ class Problem:
         """The columns of Z that have weights: the second alone for two classes, all otherwise."""
         return slice(1, 2) if self.n_classes == 2 else slice(None)
 
-    def with_C(self, C: float) -> "Problem":
+    def at(self, C: float) -> "Problem":
         return Problem(self.X, self.y, C, self.l1_ratio, self.intercept, self.n_classes, self.sample_weight)
 
 
@@ -115,7 +120,7 @@ def largest_useful_penalty(problem: Problem) -> float:
     """C below which L1 leaves every weight at zero, at the intercept's optimum when there is one (exact)."""
     start = np.zeros((len(problem.y), problem.n_classes))
     Z = _centre(problem, start) if problem.intercept else start
-    return float(problem.l1_ratio / np.max(np.abs(_pull(problem.with_C(1.0), _residual(problem, Z)))))
+    return float(problem.l1_ratio / np.max(np.abs(_pull(problem.at(1.0), _residual(problem, Z)))))
 
 
 def _margins(problem: Problem, W: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -151,7 +156,8 @@ def _pull(problem: Problem, R: np.ndarray) -> np.ndarray:
 
 
 def _penalty(W: np.ndarray, l1_ratio: float) -> float:
-    return float(l1_ratio * np.abs(W).sum() + 0.5 * (1 - l1_ratio) * np.sum(W * W))
+    square = np.sum(W * W) if l1_ratio < 1 else 0.0
+    return float(l1_ratio * np.abs(W).sum() + 0.5 * (1 - l1_ratio) * square)
 
 
 def _least_subgradient(gradient: np.ndarray, W: np.ndarray, l1_ratio: float) -> np.ndarray:
@@ -231,7 +237,7 @@ def _unpenalised_gap(problem: Problem, Z: np.ndarray) -> float:
         raise NotImplementedError("the unpenalised bound is written for two classes")
     log_p, P = _log_softmax(Z)
     s, h, r = problem.weight, P[:, 0] * P[:, 1], _residual(problem, Z)[:, 1]
-    X = problem.X if not sparse.issparse(problem.X) else problem.X.toarray()
+    X = np.asarray(problem.X @ np.eye(problem.X.shape[1])) if sparse.issparse(problem.X) else problem.X
     if problem.intercept:
         X = np.column_stack([X, np.ones(len(X))])
     gram = X.T @ ((s * h)[:, None] * X)

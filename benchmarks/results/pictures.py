@@ -36,7 +36,11 @@ def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> 
         for entry in record["entries"]:
             points = [(s["seconds"], s["gap"]) for s in entry["curve"] if s["gap"] and s["gap"] > 0]
             if points:
-                style = {"color": OURS, "linewidth": 2.5, "zorder": 5} if entry["ours"] else {"color": colours[entry["name"]]}
+                style = (
+                    {"color": OURS, "linewidth": 2.5, "zorder": 5}
+                    if entry["ours"]
+                    else {"color": colours[entry["name"]]}
+                )
                 axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=entry["name"], **style)
         axis.axhline(record["task"]["gap"], color="0.6", linestyle=":")
         axis.set(xscale="log", yscale="log", title=name)
@@ -45,7 +49,9 @@ def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> 
         axis.set_visible(False)
     handles = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.suptitle(f"{group}: relative duality gap against seconds, each point one setting")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center" if False else "lower center", ncols=6, fontsize=8)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center" if False else "lower center", ncols=6, fontsize=8
+    )
     figure.tight_layout(rect=(0, 0.5 / (3.2 * lines + 0.6), 1, 1))
     figure.savefig(path, dpi=110)
     plt.close(figure)

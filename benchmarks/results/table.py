@@ -57,7 +57,11 @@ def _goal(rows: dict[str, Record], goal: Goal) -> str | None:
     unit = {"time": "x", "memory": "x less memory"}.get(goal.of, f" {goal.of}")
     sign = "at most " if goal.at_most else ""
     head = f"| {goal.group} | {against} | {sign}{goal.target:g}{unit} "
-    count = f"{len(found)}" + (f", {alone} where only ours arrived" if alone else "") + (f", {failed} failed" * bool(failed))
+    count = (
+        f"{len(found)}"
+        + (f", {alone} where only ours arrived" if alone else "")
+        + (f", {failed} failed" * bool(failed))
+    )
     if not numbers:
         return f"{head}| - | - | {count} | {'yes' if alone and not failed else 'no'} |"
     mean = ratios.mean(numbers)
@@ -100,7 +104,11 @@ def _rows(results: Record) -> str:
         best = f"{arrived[0]['name']} {seconds(arrived[0]['median_s'])}" if arrived else "none arrived"
         others = [f"{entry['name']} {seconds(entry['median_s'])}" for entry in arrived[1:]]
         others += [_lost(entry) for entry in record["entries"] if _is_loser(entry)]
-        mine = seconds(own["median_s"]) if own and own["arrived"] else f"**failed**: {own['reason'] if own else 'no such job'}"
+        mine = (
+            seconds(own["median_s"])
+            if own and own["arrived"]
+            else f"**failed**: {own['reason'] if own else 'no such job'}"
+        )
         gap = f"{record['task']['gap']:g}" if record["task"]["job"] in ("fit", "path") else ""
         cells = [name, record["shape"], gap, mine, best, f"**{ratio:.2f}**" if ratio else "-", "; ".join(others)]
         lines.append(f"| {' | '.join(cells)} |")
@@ -119,7 +127,7 @@ def _lost(entry: Record) -> str:
 
 def _everybody(results: Record) -> str:
     lines = [
-        "Conversion and the first call are not part of the time. Memory is the peak of the process, and how far it rose.\n",
+        "Conversion and the first call are not part of the time. Memory: peak of the process, and how far it rose.\n",
         "| row | who | time | runs | setting | gap reached | conversion | first call | peak MB | rise MB | facts |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]

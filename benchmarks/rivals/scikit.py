@@ -83,7 +83,7 @@ class TrainFile(Fixed):
 
         data, task, folder = ready
         table = pd.read_csv(data.folder / "train.csv")
-        words = TfidfVectorizer(ngram_range=(1, task.options["ngrams"]), min_df=task.options["min_df"])
+        words = TfidfVectorizer(ngram_range=(1, task.options["ngrams"]), sublinear_tf=True)
         pipeline = make_pipeline(words, LogisticRegression(C=task.C, max_iter=1000))
         pipeline.fit(table["text"], table["label"])
         (folder / "model.pickle").write_bytes(pickle.dumps(pipeline))

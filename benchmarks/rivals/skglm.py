@@ -5,7 +5,7 @@ from scipy import sparse
 
 from benchmarks.task import Data, Entrant, Task
 
-PACKAGES = ("skglm",)
+PACKAGES = ("skglm", "numba")
 
 
 def _columns(X):
