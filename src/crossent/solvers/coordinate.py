@@ -17,16 +17,20 @@ from crossent.objective import Objective, Point, Step
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-MAX_EPOCHS = 1000  # sweeps of one Newton step, at most
-FORCING = 0.1  # share of the model's first violation that a step may leave
+SWEEPS = 6  # sweeps before conjugate gradients try
+PRODUCTS = 20  # of conjugate gradients before coordinates are swept again
+SOLVED = 0.1  # share of its residual at which they stop
+ROUNDS = 3  # of both in one Newton step: then the model is out of date
+MAX_EPOCHS = 100  # sweeps of one Newton step for K classes
+FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
+FORCING = 0.3  # share of the model's first violation that a step may leave
 GRAM_EPOCHS = 20  # sweeps of a Newton step to be expected: a Gram matrix has to cost less
 LARGEST_GRAM = 4000
-FIRST_COLUMNS = 100  # columns the working set may always hold
-GROWTH = 2  # and how many times the present support
+GRAM_SPEED = 4  # multiply-adds along a row of a Gram matrix in the time of one along a sparse column
 
 
 class Coordinate:
-    """Proximal Newton steps on a working set: the support, and the columns that violate optimality most.
+    """Proximal Newton steps on a working set: the support, and the columns that violate optimality.
 
     A step costs half a pass over X for the gradient of all columns (the loop's), and some sweeps over the columns of
     the working set. Coefficients that are zero are exactly zero.
@@ -41,6 +45,8 @@ class Coordinate:
         if _gram_is_cheaper(objective):
             v = _gram_step(objective, point, h, allowed)
             return Step(v, objective.margins(v))
+        if h.ndim == 1:
+            h = np.maximum(h, FLATTEST * objective.s)
         working = _working_set(objective, point)
         step = _binary_step if point.w.ndim == 1 else _multinomial_step
         return step(objective, point, h, working, allowed)
@@ -53,7 +59,8 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     a violation e costs e^2 / (2 l2).
     """
     penalty, w = objective.penalty, point.w
-    linear = target / max(float(np.abs(w).sum()), 1.0)
+    size = float(np.abs(w).sum())
+    linear = target / max(size, 1.0)
     quadratic = np.sqrt(2.0 * float(penalty.l2.max()) * target / max(1, np.count_nonzero(w)))
     return 0.1 * float(max(linear, quadratic))
 
@@ -62,29 +69,16 @@ def _gram_is_cheaper(objective: Objective) -> bool:
     order = int(np.prod(objective.shape))
     if order > LARGEST_GRAM:
         return False
-    pairs = objective.n_classes * (objective.n_classes + 1) / 2 if objective.n_classes > 2 else 1
-    return pairs * objective.design.gram_work <= GRAM_EPOCHS * objective.design.values * order / objective.design.width
-
-
-def _violation(objective: Objective, point: Point) -> Array:
-    """Return how far each coefficient's subgradient is from holding zero."""
-    l1, g, w = objective.penalty.l1, point.gradient, point.w
-    return np.where(w != 0.0, np.abs(g + l1 * np.sign(w)), np.maximum(np.abs(g) - l1, 0.0))
+    design = objective.design
+    classes = order // design.width
+    gram = classes * (classes + 1) / 2 * design.gram_work + GRAM_EPOCHS * order**2 / GRAM_SPEED
+    return gram <= GRAM_EPOCHS * 2 * design.values * classes
 
 
 def _working_set(objective: Objective, point: Point) -> NDArray[np.bool_]:
-    """Return which coefficients may move: the support and the worst violators, of the columns of X."""
+    """Return which coefficients of the columns of X may move: the support, and what violates optimality."""
     columns = objective.design.columns
-    support = point.w[:columns] != 0.0
-    wanting = np.where(support, 0.0, _violation(objective, point)[:columns])
-    room = max(FIRST_COLUMNS, GROWTH * np.count_nonzero(support)) - np.count_nonzero(support)
-    violators = np.flatnonzero(wanting)
-    if len(violators) > room:
-        flat = wanting.reshape(-1)
-        violators = violators[np.argpartition(flat[violators], -room)[-room:]]
-    working = support.reshape(-1).copy()
-    working[violators] = True
-    return working.reshape(support.shape)
+    return (point.w[:columns] != 0.0) | (np.abs(point.gradient[:columns]) > objective.penalty.l1[:columns])
 
 
 # ---------------------------------------------------------------- two classes
@@ -100,55 +94,50 @@ def _binary_step(objective: Objective, point: Point, h: Array, working: NDArray[
     if design.intercept:
         edge, total = columns.tdot(np.sqrt(h)), max(float(h.sum()), np.finfo(float).tiny)
         g = g - edge / total * point.gradient[-1]
-    w = point.w[chosen].copy()
-    q = np.zeros(design.n)
     curvature = np.maximum(columns.squares() - edge * edge / total, 0.0)
-    shift, epochs = _descend(
-        *columns.arrays,
-        curvature,
-        edge,
-        total,
-        g,
-        penalty.l1[chosen],
-        penalty.l2[chosen],
-        w,
-        q,
-        allowed,
-        FORCING,
-        MAX_EPOCHS,
-    )
-    objective.passes += epochs * columns.data.size / max(1, design.values)
+    l1, l2, start = penalty.l1[chosen], penalty.l2[chosen], point.w[chosen]
+    w, q, taken = start.copy(), np.zeros(design.n), np.zeros(1)
+    model = (*columns.arrays, curvature, edge, total, g, l1, l2, start, w, q, taken)
+    visits, enough = 0, -1.0
+    for _ in range(ROUNDS):
+        worst, first, visited = _descend(*model, enough, FORCING, SWEEPS)
+        enough = max(allowed, FORCING * first) if enough < 0.0 else enough
+        visits += visited
+        if worst <= enough:
+            break
+        visits += _solve_on_support(*model, SOLVED, PRODUCTS)
+    objective.passes += visits / max(1, design.values)
     v = np.zeros_like(point.w)
-    v[chosen] = w - point.w[chosen]
+    v[chosen] = w - start
     if design.intercept:
-        v[-1] = -shift - point.gradient[-1] / total
+        v[-1] = -taken[0] - point.gradient[-1] / total
     return Step(v, objective.margins(v))
 
 
 @kernel
-def _descend(indptr, indices, data, curvature, edge, total, g, l1, l2, w, q, allowed, forcing, max_epochs):
-    """Minimise g.v + |q|^2/2 - c^2 total/2 + penalty(w + v) by cyclic coordinate descent; w becomes w + v.
+def _descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, enough, forcing, sweeps):
+    """Minimise g.v + |q|^2/2 - total c^2/2 + penalty(start + v) over w = start + v by cyclic coordinate descent.
 
-    ``data`` holds the columns times the root of the curvature, q = data @ v, and c = edge.v / total is what the
-    intercept takes back. Sweeps over all columns alternate with sweeps over those that are not zero.
+    ``data`` holds the columns times the root of the curvature, q = data @ v, and c = edge.v / total (in ``taken``) is
+    what the intercept takes back. Sweeps over all columns alternate with sweeps over those that are not zero.
+    Return the last full sweep's largest violation, the first sweep's, and the values visited.
     """
     d = w.size
-    start = w.copy()
-    c = 0.0
     order = np.arange(d)
     active = d
     first = -1.0
-    epochs = 0.0
     everything = True
-    size = 0
-    for _ in range(max_epochs):
+    visits = 0
+    c = taken[0]
+    worst = 0.0
+    for _ in range(sweeps):
         worst = 0.0
         kept = 0
         for o in range(active):
             j = order[o]
             bend = curvature[j] + l2[j]
             slope = g[j] + column_dot(indptr, indices, data, j, q) - c * edge[j] + l2[j] * (w[j] - start[j])
-            size += indptr[j + 1] - indptr[j]
+            visits += indptr[j + 1] - indptr[j]
             new = step_to(w[j], slope, bend, l1[j])
             delta = new - w[j]
             if delta != 0.0:
@@ -161,13 +150,92 @@ def _descend(indptr, indices, data, curvature, edge, total, g, l1, l2, w, q, all
                 kept += 1
         if first < 0.0:
             first = worst
-        if worst <= max(allowed, forcing * first):
+        if worst <= (enough if enough >= 0.0 else forcing * first):
             if everything:
                 break
             active, everything = d, True
         else:
+            worst = np.inf
             active, everything = (kept, False) if everything else (active, False)
-    return c, size / max(1, data.size)
+    taken[0] = c
+    return worst, first, visits
+
+
+@kernel
+def _solve_on_support(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, solved, products):
+    """Move the coefficients that are not zero towards the model's minimum among their signs, by conjugate gradients.
+
+    What would change its sign is set to zero, and the step halved until the model falls. Return the values visited.
+    """
+    support = np.flatnonzero(w)
+    m = support.size
+    r, p, v, diagonal = np.empty(m), np.empty(m), np.zeros(m), np.empty(m)
+    rho, visits = 0.0, 0
+    for a in range(m):
+        j = support[a]
+        slope = g[j] + column_dot(indptr, indices, data, j, q) - taken[0] * edge[j] + l2[j] * (w[j] - start[j])
+        r[a] = -slope - l1[j] * np.sign(w[j])
+        diagonal[a] = max(curvature[j] + l2[j], 1e-300)
+        p[a] = r[a] / diagonal[a]
+        rho += r[a] * p[a]
+        visits += indptr[j + 1] - indptr[j]
+    size = visits
+    slope = r.copy()
+    t = np.empty(q.size)
+    enough = solved * solved * rho
+    for _ in range(products):
+        t[:] = 0.0
+        c = 0.0
+        for a in range(m):
+            j = support[a]
+            column_add(indptr, indices, data, j, p[a], t)
+            c += edge[j] * p[a] / total
+        bend = 0.0
+        h = diagonal * 0.0
+        for a in range(m):
+            j = support[a]
+            h[a] = column_dot(indptr, indices, data, j, t) - c * edge[j] + l2[j] * p[a]
+            bend += h[a] * p[a]
+        visits += 2 * size
+        if bend <= 0.0:
+            break
+        step = rho / bend
+        before, rho = rho, 0.0
+        for a in range(m):
+            v[a] += step * p[a]
+            r[a] -= step * h[a]
+            rho += r[a] * r[a] / diagonal[a]
+        if rho <= enough:
+            break
+        for a in range(m):
+            p[a] = r[a] / diagonal[a] + rho / before * p[a]
+    length = 1.0
+    for _ in range(10):
+        t[:] = 0.0
+        c, change = 0.0, 0.0
+        for a in range(m):
+            j = support[a]
+            new = w[j] + length * v[a]
+            if new * w[j] <= 0.0:
+                new = 0.0
+            p[a] = new - w[j]
+            change += p[a] * (0.5 * l2[j] * p[a] - slope[a])
+            c += edge[j] * p[a] / total
+            column_add(indptr, indices, data, j, p[a], t)
+        visits += size
+        change -= 0.5 * total * c * c
+        for i in range(t.size):
+            change += 0.5 * t[i] * t[i]
+        if change < 0.0:
+            for a in range(m):
+                j = support[a]
+                w[j] = 0.0 if w[j] * (w[j] + length * v[a]) <= 0.0 else w[j] + p[a]
+            taken[0] += c
+            for i in range(t.size):
+                q[i] += t[i]
+            break
+        length /= 2.0
+    return visits
 
 
 @kernel
