@@ -142,6 +142,14 @@ def test_the_schema_survives_json_and_prints_a_line_a_column():
     assert [column.name for column in schema.used] == ["when", "text"]
 
 
+def test_a_category_that_is_the_target_in_disguise_is_pointed_out():
+    y = [i % 3 for i in range(60)]
+    table = pa.table({"fine": [f"{label}:{i // 30}" for i, label in enumerate(y)], "other": ["a", "b"] * 30, "y": y})
+    notes = {column.name: column.note for column in Schema.guess(table, target="y").columns}
+    assert "decides the target in every row" in notes["fine"]
+    assert "decides" not in notes["other"]
+
+
 def test_wrong_names_get_one_line():
     table = pa.table({"text": ["a"], "label": [1]})
     for said, message in [

@@ -210,6 +210,7 @@ BAD = [
     ("rows.csv", b'a,b\n1,"2\n3,4\n', r"quotation mark .* never closes"),
     ("rows.csv", b"", r"is empty"),
     ("rows.csv", b"\n\n", r"is empty"),
+    ("rows.csv", b"PK\x03\x04\x14\x00\x06\x00\x08\x00", r"is not text; if it is a spreadsheet, save it as CSV"),
     ("rows.jsonl", b"", r"is empty"),
     ("rows.jsonl", b'{"a": 1}\n{"a": \n', r"line 2 is not JSON"),
     ("rows.jsonl", b'{"a": 1}\n{"a": "x"}\n', r"line 2: 'a' is text here and a number before"),

@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crossent.errors import CrossentError
 from crossent.table import guess as guessing
@@ -70,7 +71,8 @@ class Schema:
                 require_column(name, table.column_names, "the target" if kind == "target" else _option(kind))
                 if given.setdefault(name, kind) != kind:
                     raise CrossentError(f"column {name!r} is given as {_option(given[name])} and as {_option(kind)}")
-        return cls(tuple(_column(name, table[name], given.get(name)) for name in table.column_names))
+        columns = [_column(name, table[name], given.get(name)) for name in table.column_names]
+        return cls(tuple(_with_leak(column, table, target) if target else column for column in columns))
 
     @property
     def target(self) -> str | None:
@@ -121,6 +123,20 @@ def _column(name: str, column: pa.ChunkedArray, kind: str | None) -> Column:
             raise CrossentError(f"column {name!r} holds no dates that are understood; write them as 2026-11-22")
         return Column(name, kind, "as asked", form)
     return Column(name, kind, "" if kind == "target" else "as asked")
+
+
+def _with_leak(column: Column, table: pa.Table, target: str) -> Column:
+    """Say it in the note if a category with few levels decides the class in every row: often the target in disguise."""
+    classes = values.plain(table[target])
+    if column.kind != "category" or not values.is_readable(classes.type) or pc.count_distinct(classes).as_py() < 2:
+        return column
+    pairs = pa.table({"level": values.levels(table[column.name]), "class": classes})
+    classes = pairs.group_by("level").aggregate([("class", "count_distinct")])["class_count_distinct"]
+    if len(classes) > len(table) / 10 or pc.max(classes).as_py() != 1:
+        return column
+    return replace(
+        column, note=f"{column.note}; decides the target in every row: drop it if it is known only afterwards"
+    )
 
 
 def _option(kind: str) -> str:

@@ -98,7 +98,10 @@ class Utf8(_Reader):
     def __init__(self, stream: io.BufferedReader, name: str):
         super().__init__(stream, name)
         self.latin1, self.quotes, self.pending, self.ended = 0, 0, b"", False
-        utf16 = stream.peek(4)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        head = stream.peek(CHUNK)
+        utf16 = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        if b"\0" in head and not utf16:
+            raise CrossentError(f"{name}: is not text; if it is a spreadsheet, save it as CSV in UTF-8")
         self.decoder = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")(
             "replace" if utf16 else "surrogateescape"
         )
