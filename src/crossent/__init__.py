@@ -22,6 +22,8 @@ _HOME = {
     "gradient": "objective",
     "gradient_descent": "solvers.descent",
     "LogisticRegression": "estimators",
+    "CrossentError": "errors",
+    "DataWarning": "errors",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

@@ -131,12 +131,10 @@ def _with_leak(column: Column, table: pa.Table, target: str) -> Column:
     if column.kind != "category" or not values.is_readable(classes.type) or pc.count_distinct(classes).as_py() < 2:
         return column
     pairs = pa.table({"level": values.levels(table[column.name]), "class": classes})
-    classes = pairs.group_by("level").aggregate([("class", "count_distinct")])["class_count_distinct"]
-    if len(classes) > len(table) / 10 or pc.max(classes).as_py() != 1:
+    held = pairs.group_by("level").aggregate([("class", "count_distinct")])["class_count_distinct"]
+    if len(held) > len(table) / 10 or pc.max(held).as_py() != 1:
         return column
-    return replace(
-        column, note=f"{column.note}; decides the target in every row: drop it if it is known only afterwards"
-    )
+    return replace(column, note=f"{column.note}; decides the target in every row: drop it if it is known only later")
 
 
 def _option(kind: str) -> str:
