@@ -1,7 +1,7 @@
 """Build the environments of the rivals: ``python -m benchmarks.install``, which ``make bench`` runs first.
 
-Standard library only. ``.venv-bench`` holds Crossent and every rival that can live with it; ``.venv-bench-<name>`` those of
-``requirements-<name>.txt``. Wheels are taken where there are any. What does not install is written to
+Standard library only. ``.venv-bench`` holds Crossent and every rival that can live with it, ``.venv-bench-<name>``
+those of ``requirements-<name>.txt``. Wheels are taken where there are any. What does not install is written to
 ``.venv-bench/not-installed.json`` with the reason, and the results list it.
 """
 

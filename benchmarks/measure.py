@@ -187,16 +187,9 @@ class Row:
 
     def _search(self, entry: Entry) -> None:
         """Find the loosest setting that reaches the gap."""
-        try:
-            entry.reason = self._load(entry)
-        except LateError:
-            entry.reason = f"no conversion within {START_S:.0f} s"
-        first = None if entry.reason else self._run(entry, entry.ladder[0], COMPILE_S)
+        first = self._warm_up(entry)
         if first is None:
             return
-        if entry.library.compiles and len(entry.ladder) > 1:  # the loosest setting may stop before it compiles all
-            second = self._run(entry, entry.ladder[4], COMPILE_S)
-            first = second if second and second["seconds"] > first["seconds"] else first
         entry.first_s = first["seconds"]
         fixed = len(entry.ladder) == 1
         if fixed and first["seconds"] > LONG_S:
@@ -204,7 +197,28 @@ class Row:
             if first["seconds"] > REPEATS_S:
                 entry.seconds, entry.gaps = [first["seconds"]], [first["gap"]]
             return
-        target = math.inf if fixed else self.task.gap
+        self._tighten(entry, math.inf if fixed else self.task.gap)
+        entry.curve.sort(key=lambda step: -step["setting"])
+        if entry.arrived:
+            entry.reason = None
+        elif entry.reason is None:
+            entry.reason = "its tightest setting does not arrive"
+
+    def _warm_up(self, entry: Entry) -> dict[str, float] | None:
+        """The first call, with time to compile; None when the task is refused or fails."""
+        try:
+            entry.reason = self._load(entry)
+        except LateError:
+            entry.reason = f"no conversion within {START_S:.0f} s"
+        first = None if entry.reason else self._run(entry, entry.ladder[0], COMPILE_S)
+        if first and entry.library.compiles and len(entry.ladder) > 1:
+            # The loosest setting may stop before everything is compiled.
+            second = self._run(entry, entry.ladder[4], COMPILE_S)
+            return max(first, second or first, key=lambda sample: sample["seconds"])
+        return first
+
+    def _tighten(self, entry: Entry, target: float) -> None:
+        """Decade by decade until the target is reached, then halve the last decade."""
         loose = None
         for setting in entry.ladder:
             sample = self._run(entry, setting)
@@ -214,20 +228,15 @@ class Row:
             if sum(step["seconds"] for step in entry.curve) > self._search_cap(entry):
                 entry.reason = "stopped: too slow to search further"
                 break
-        for _ in range(self.rules.finer if entry.arrived and loose is not None else 0):
-            assert loose is not None
-            assert entry.setting is not None
+        if not entry.arrived or loose is None or entry.setting is None:
+            return
+        for _ in range(self.rules.finer):
             between = math.sqrt(loose * entry.setting)
             sample = self._run(entry, between)
             if sample is None:
                 break
             if not self._note(entry, between, sample, target):
                 loose = between
-        entry.curve.sort(key=lambda step: -step["setting"])
-        if entry.arrived:
-            entry.reason = None
-        elif entry.reason is None:
-            entry.reason = "its tightest setting does not arrive"
 
     def _note(self, entry: Entry, setting: float | None, sample: dict[str, float], target: float) -> bool:
         """Keep a step of the search; True when it arrives."""

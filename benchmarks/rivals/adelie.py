@@ -8,9 +8,10 @@ from benchmarks.task import Data, Entrant, Task
 PACKAGES = ("adelie",)
 
 
-def _fit(X, glm, lambdas, l1_ratio: float, intercept: bool, threads: int, tol):
+def _fit(ready, tol: float):
     import adelie
 
+    X, glm, lambdas, l1_ratio, intercept, threads = ready
     return adelie.grpnet(
         X, glm, alpha=l1_ratio, lmda_path=lambdas, intercept=intercept, penalty=np.ones(X.cols()), n_threads=threads,
         tol=tol, irls_tol=tol, adev_tol=1.0, early_exit=False, progress_bar=False,
@@ -47,7 +48,7 @@ class Adelie(Entrant):
         return _matrix(data.X, threads), glm, lambdas, task.l1_ratio, task.intercept, threads
 
     def run(self, ready, setting):
-        return _fit(*ready, tol=setting)
+        return _fit(ready, setting)
 
     def answer(self, ready, result):
         columns = ready[0].cols()
@@ -65,7 +66,7 @@ class AdeliePath(Entrant):
         return _matrix(data.X, threads), adelie.glm.binomial(data.y.astype(float)), lambdas, 1.0, False, threads
 
     def run(self, ready, setting):
-        return _fit(*ready, tol=setting)
+        return _fit(ready, setting)
 
     def answer(self, ready, result):
         return {"coef": np.asarray(result.betas.todense())}

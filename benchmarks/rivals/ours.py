@@ -1,4 +1,4 @@
-"""Crossent, with the same settings everywhere: ``solver="auto"``, the tolerance loosened by the same rule as anybody's."""
+"""Crossent, with the same settings everywhere: ``solver="auto"``, the tolerance loosened by the rule for all."""
 
 import os
 import subprocess
