@@ -102,7 +102,7 @@ def test_names_of_identifiers_and_codes_are_understood():
 def test_stray_words_in_a_column_of_numbers_are_missing_numbers():
     cells = [str(i / 8) for i in range(200)] + ["unknown", "", "?"]
     column = Schema.guess(pa.table({"x": cells})).columns[0]
-    assert (column.kind, column.note) == ("number", "0 to 24.875; 1 cells hold no number; 2 missing")
+    assert (column.kind, column.note) == ("number", "0 to 24.875; no number in 1; 2 missing")
     assert kind(["$1,200.50", "$80", "12%", None]) == "number"
 
 

@@ -83,7 +83,7 @@ def _number(name: str, x: np.ndarray, present: pa.ChunkedArray, unreadable: int)
     if not len(x):
         return Guess("left out", "no finite numbers")
     told = f"{_plain(x.min())} to {_plain(x.max())}"
-    found = Guess("number", f"{told}; {unreadable:,} cells hold no number" if unreadable else told)
+    found = Guess("number", f"{told}; no number in {unreadable:,}" if unreadable else told)
     return (_no_number(name, x, present) if np.array_equal(x, np.trunc(x)) else None) or found
 
 
