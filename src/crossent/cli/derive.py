@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 POINTS = 25  # of the numeric check at each run; `derivation.verify()` takes 200
 DIGITS = 50
+FIRST = 2000  # rows of the data that are read for gradient descent on the page
 SHOWN = 10  # features in the table of the example
 
 
@@ -57,7 +58,7 @@ def derive(
         if path is not None:
             check_writable(path)
     with notes():
-        shown, rows = _example(model, data, row, example, label)
+        shown, rows = _example(model, data, row, example, label, with_rows=html is not None)
     followed = walk(shown, weight) if shown is not None else None
     if html is None and latex is None:
         console = out()
@@ -89,9 +90,9 @@ def _write(path: str, content: str) -> None:
 
 
 def _example(
-    model: str | None, data: str | None, row: int | None, example: str | None, label: str | None
+    model: str | None, data: str | None, row: int | None, example: str | None, label: str | None, *, with_rows: bool
 ) -> tuple[Example | None, Rows | None]:
-    """Return the example asked for, and rows of the data for gradient descent on the page."""
+    """Return the example asked for; if wanted, also rows of the data for gradient descent on the page."""
     from crossent.errors import CrossentError
 
     if model is None:
@@ -105,26 +106,40 @@ def _example(
 
     from crossent.derivation.examples import of_model
     from crossent.model import load
-    from crossent.table import read_table
 
     fitted = load(model)
-    table = read_table(data) if data is not None else None
-    if table is not None and example is None:
-        at = (row or 1) - 1
-        if at >= len(table):
-            raise CrossentError(f"{data}: has {len(table):,} rows, so no row {row:,}")
-        shown, columns = of_model(fitted, table.slice(at, 1), label)
-    else:
-        shown, columns = of_model(fitted, example, label)
-    return shown, _rows(fitted, table, columns)
+    chosen, others = _read(data, row or 1, FIRST if with_rows else 0) if data is not None else (None, None)
+    shown, columns = of_model(fitted, chosen if example is None else example, label)
+    return shown, _rows(fitted, others, columns)
+
+
+def _read(data: str, row: int, count: int) -> tuple[Any, Any]:
+    """Return one row of the data, and its first rows, as tables; reads no further than both need."""
+    import pyarrow as pa
+
+    from crossent.errors import CrossentError
+    from crossent.table import read
+
+    first: list[Any] = []
+    chosen, seen = None, 0
+    for batch in read(data):
+        if seen < count:
+            first.append(batch)
+        if seen < row <= seen + len(batch):
+            chosen = pa.Table.from_batches([batch.slice(row - seen - 1, 1)])
+        seen += len(batch)
+        if chosen is not None and seen >= count:
+            break
+    if chosen is None:
+        raise CrossentError(f"{data}: has {seen:,} rows, so no row {row:,}")
+    return chosen, pa.Table.from_batches(first).slice(0, count) if first else None
 
 
 def _rows(fitted: Any, table: Any, columns: Any) -> Rows | None:
-    """Up to 200 rows, evenly spread, if the data says their class."""
+    """Return rows for gradient descent, if the data says their class."""
     import numpy as np
 
     from crossent.report import Rows
-    from crossent.report.page import MAX_ROWS
     from crossent.table import codes_of, with_target
 
     if table is None or fitted.target not in table.column_names:
@@ -132,7 +147,6 @@ def _rows(fitted: Any, table: Any, columns: Any) -> Rows | None:
     table = with_target(table, fitted.target)
     if len(table) < 2:
         return None
-    table = table.take(np.unique(np.linspace(0, len(table) - 1, MAX_ROWS).astype(np.int64)))
     y = codes_of(table, fitted.target, fitted.classes).astype(np.float64)
     return Rows(fitted.encoder.transform(table), y, fitted.coef[0], columns)
 
