@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import crossent
 from crossent.errors import CrossentError
+from crossent.fit import fit
+from crossent.solvers import SOLVERS
 
 
 def problem(seed, n=40, d=3, scale=1.0):
@@ -48,11 +50,23 @@ def test_a_stochastic_epoch_visits_every_row_once():
 @pytest.mark.parametrize("batch", [None, 8, 1])
 def test_every_batch_size_comes_to_the_minimum(batch):
     X, y = problem(3, n=64)
-    descent = crossent.gradient_descent(X, y, batch=batch, epochs=2000, rate=None if batch is None else 0.01)
+    descent = crossent.gradient_descent(X, y, batch=batch, epochs=400, rate=None if batch is None else 0.02)
     reference = crossent.gradient_descent(X, y, epochs=20000)
     assert reference.gradient_norm[-1] < 1e-10
     assert descent.loss[-1] - reference.loss[-1] < 2e-3
     assert descent.loss[-1] >= reference.loss[-1] - 1e-14
+
+
+@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+def test_the_fast_solvers_end_where_gradient_descent_ends(solver):
+    X, y = problem(6, n=80)
+    reference = crossent.gradient_descent(X, y, epochs=30000)
+    C = 1e4 if solver == "dual" else np.inf  # that one needs a penalty: the smallest that makes no difference here
+    fitted = fit(X, y, C=C, tol=1e-10, solver=solver)
+    np.testing.assert_allclose(fitted.coef[0], reference.coef, atol=1e-4)
+    assert fitted.intercept[0] == pytest.approx(reference.intercept, abs=1e-4)
+    loss = crossent.cross_entropy(X @ fitted.coef[0] + fitted.intercept[0], y).mean()
+    assert loss == pytest.approx(reference.loss[-1], rel=1e-9)
 
 
 def test_sparse_rows_give_the_same_weights():

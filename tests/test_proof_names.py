@@ -3,6 +3,7 @@
 A docstring cites as ``Proved: `name`, `other` ``; the names are those of the theorems in ``proof/``.
 """
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -46,11 +47,22 @@ def test_the_formulas_cite_what_justifies_them():
 
 
 def test_every_statement_named_in_the_documentation_is_proved():
-    named = set(
-        re.findall(r"`(\w+)`", (ROOT / "docs" / "derivation.md").read_text("utf-8").partition("## The proof")[2])
-    )
+    _, _, section = (ROOT / "docs" / "derivation.md").read_text("utf-8").partition("## The proof")
+    named = set(re.findall(r"`(\w+)`", section))
     assert len(named) > 20
     assert named <= proved()
+
+
+@pytest.mark.parametrize(
+    "hole", ["Admitted.", "Axiom a : 0 = 1.", "admit.", "Parameter p : R.", "Unset Guard Checking."]
+)
+def test_a_hole_is_refused_but_not_in_a_comment(hole):
+    spec = importlib.util.spec_from_file_location("check", ROOT / "proof" / "check.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    check.refuse_holes("M", f"Lemma a : 0 = 0. (* no {hole} (* nested *) {hole} *) Proof. reflexivity. Qed.")
+    with pytest.raises(check.ProofError, match="line 2"):
+        check.refuse_holes("M", f"Lemma a : 0 = 0.\n{hole} (* that was it *)")
 
 
 @pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed; `make proof` needs it")
