@@ -6,7 +6,9 @@ from crossent.jit import formula, kernel, rounded_kernel
 from crossent.text.raw import borrowed
 from crossent.text.interning import DEEP
 
-_FEW = 24  # below, insertion sort is faster
+_FEW = 16  # keys that insertion sorts fastest
+_ALIKE = 100  # keys that begin alike, at most, for insertion to sort them
+_MAX_DIGIT = 12  # bits; the counts of a digit's values stay in the first-level cache
 NO_NORM, L1, L2 = 0, 1, 2
 
 
@@ -22,6 +24,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
         longest = max(longest, end - start)
         start = end
     keys, other = np.empty(longest, np.uint32), np.empty(longest, np.uint32)
+    places = np.empty(1 << _MAX_DIGIT, np.int32)
     columns, counts = np.empty(len(stream), np.int32), np.empty(len(stream), np.int32)
     lengths = np.empty(len(ends), np.int32)
     bits = 1
@@ -42,7 +45,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
                     n += 1
         start = ends[d]
         first = used
-        ordered = _sorted(keys, other, n, bits + hashed)
+        ordered = _sorted(keys, other, places, n, bits + hashed)
         used = _count_runs(ordered, n, hashed, columns, counts, used)
         lengths[d] = used - first
         if len(in_documents):
@@ -68,37 +71,65 @@ def _count_runs(keys, n, hashed, columns, counts, used):
 
 
 @formula
-def _sorted(keys, other, n, bits):
-    """Sort the first n keys of so many bits; return the array, of the two, that holds them."""
+def _sorted(keys, other, places, n, bits):
+    """Sort the first n keys of so many bits; return the array, of the two, that holds them.
+
+    One pass puts keys that begin alike together, and insertion finishes; unless many do, then as many passes as needed.
+    """
+    keys, other, places = borrowed(keys), borrowed(other), borrowed(places)
     if n <= _FEW:
-        for i in range(1, n):
-            key = keys[i]
-            j = i
-            while j > 0 and keys[j - 1] > key:
-                keys[j] = keys[j - 1]
-                j -= 1
-            keys[j] = key
-        return keys
-    digit = 7 if n < 1024 else 11
+        return _insertion_sorted(keys, n)
+    digit = 1
+    while n >> digit and digit < _MAX_DIGIT - 1:
+        digit += 1
+    digit = min(digit + 1, bits)
+    if _starts(keys, places, n, bits - digit, digit) <= _ALIKE:
+        _scatter(keys, other, places, n, bits - digit, digit)
+        return _insertion_sorted(other, n)
     passes = (bits + digit - 1) // digit
-    digit = (bits + passes - 1) // passes
-    size = 1 << digit
-    places = np.zeros(passes * size, np.int32)
-    for i in range(n):
-        for p in range(passes):
-            places[p * size + (np.int64(keys[i]) >> p * digit & size - 1)] += 1
     for p in range(passes):
-        place = 0
-        for k in range(p * size, (p + 1) * size):
-            count = places[k]
-            places[k] = place
-            place += count
-        for i in range(n):
-            k = p * size + (np.int64(keys[i]) >> p * digit & size - 1)
-            other[places[k]] = keys[i]
-            places[k] += 1
+        _starts(keys, places, n, p * digit, digit)
+        _scatter(keys, other, places, n, p * digit, digit)
         keys, other = other, keys
     return keys
+
+
+@formula
+def _insertion_sorted(keys, n):
+    for i in range(1, n):
+        key = keys[i]
+        j = i
+        while j > 0 and keys[j - 1] > key:
+            keys[j] = keys[j - 1]
+            j -= 1
+        keys[j] = key
+    return keys
+
+
+@formula
+def _starts(keys, places, n, shift, digit):
+    """Write where the keys with each value of a digit belong; return how many have the most frequent one."""
+    size = 1 << digit
+    for k in range(size):
+        places[k] = 0
+    for i in range(n):
+        places[np.int64(keys[i]) >> shift & size - 1] += 1
+    place = most = np.int32(0)
+    for k in range(size):
+        count = places[k]
+        places[k] = place
+        place += count
+        most = max(most, count)
+    return most
+
+
+@formula
+def _scatter(keys, other, places, n, shift, digit):
+    for i in range(n):
+        k = np.int64(keys[i]) >> shift & (1 << digit) - 1
+        place = places[k]
+        other[place] = keys[i]
+        places[k] = place + np.int32(1)
 
 
 @rounded_kernel

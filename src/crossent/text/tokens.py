@@ -32,7 +32,8 @@ WORDS, CHARACTERS, CHARACTERS_IN_WORDS = 0, 1, 2
 BLANK = 32
 _ZERO = np.int64(0)  # typed: numba compiles what is called with a literal twice
 _SMALL_I = np.int64(105)
-_LOW_BITS, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_EACH, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_GATHER = np.uint64(0x0102040810204080)  # times eight bytes of 0 or 1: their bits, in the high byte
 
 
 class Analysis(NamedTuple):
@@ -49,7 +50,8 @@ class Analysis(NamedTuple):
 class Scratch(NamedTuple):
     """Room for the symbols of one document."""
 
-    folded: NDArray[np.uint8]
+    folded: NDArray[np.uint8]  # the document's bytes, lower-cased
+    is_word: NDArray[np.uint8]  # a bit for each
     out: NDArray[np.uint8]
     starts: NDArray[np.int64]
     room: NDArray[np.int64]
@@ -62,9 +64,10 @@ def scratch_for(offsets, mode):
     for d in range(len(offsets) - 1):
         longest = max(longest, offsets[d + 1] - offsets[d])
     symbols = longest + 2 if mode != CHARACTERS_IN_WORDS else 2 * longest + 4
-    folded = np.empty(longest + 2 * PADDING if mode == WORDS else 0, np.uint8)
+    size = longest + 2 * PADDING if mode == WORDS else 0
+    folded, is_word = np.empty(size, np.uint8), np.empty(size // 8 + 2 * PADDING, np.uint8)
     out = np.empty(3 * symbols + 2 * PADDING, np.uint8)
-    return Scratch(folded, out, np.empty(symbols, np.int64), np.empty(symbols, np.int64))
+    return Scratch(folded, is_word, out, np.empty(symbols, np.int64), np.empty(symbols, np.int64))
 
 
 @kernel
@@ -72,7 +75,7 @@ def split(data, begin, end, analysis, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
     data, analysis, scratch = borrowed(data), borrowed(analysis), borrowed(scratch)
     if analysis.mode == WORDS:
-        if _fold(data, begin, end, analysis.unicode.lower, scratch.folded):
+        if _fold(data, begin, end - begin, analysis.unicode.lower, scratch.folded, scratch.is_word):
             n = _ascii_words(end - begin, analysis, scratch)
         else:
             n = _words(data, begin, end, analysis, scratch)
@@ -103,50 +106,71 @@ def is_ngram(analysis, scratch, i, n):
 
 
 @formula
-def _fold(data, begin, end, to_lower, folded):
-    """Copy data[begin:end], lower-cased, with zeros for what is no word character; tell whether it is all ASCII."""
-    case = np.uint8(32 if to_lower else 0)
-    every = np.uint8(0)
-    for i in range(end - begin):
-        byte = data[begin + i]
-        every |= byte
-        letter = np.uint8((byte | np.uint8(32)) - np.uint8(97)) < np.uint8(26)
-        other = (np.uint8(byte - np.uint8(48)) < np.uint8(10)) | (byte == np.uint8(95))
-        folded[i] = byte | case if letter else byte if other else np.uint8(0)
-    for i in range(end - begin, end - begin + 2 * PADDING):
-        folded[i] = 0
-    return every < np.uint8(128)
+def _within(bytes7, low, high):
+    """Set the high bit of each of eight bytes, all below 128, that is from low to high."""
+    above = bytes7 + _EACH * np.uint64(128 - low)
+    beyond = bytes7 + _EACH * np.uint64(127 - high)
+    return above & ~beyond & _HIGH_BITS
+
+
+@formula
+def _fold_eight(word, to_lower, folded, is_word, k):
+    """Lower-case eight ASCII bytes, and note, one bit each, which of them are word characters."""
+    bytes7 = word & ~_HIGH_BITS
+    letters = _within(bytes7 | _EACH * np.uint64(32), 97, 122)
+    if to_lower:
+        bytes7 |= letters >> np.uint64(2)  # bit 5
+    words = letters | _within(bytes7, 48, 57) | _within(bytes7, 95, 95)
+    store64(folded, 8 * k, bytes7)
+    is_word[k] = ((words >> np.uint64(7)) * _GATHER) >> np.uint64(56)
+
+
+@formula
+def _fold(data, begin, size, to_lower, folded, is_word):
+    """Lower-case ASCII and find its word characters; tell whether all of data[begin : begin + size] is ASCII."""
+    every = np.uint64(0)
+    whole = size // 8
+    for k in range(whole):
+        word = load64(data, begin + 8 * k)
+        every |= word
+        _fold_eight(word, to_lower, folded, is_word, k)
+    rest = np.uint64(0)
+    for i in range(8 * whole, size):
+        rest |= np.uint64(data[begin + i]) << np.uint64(8 * (i & 7))
+    _fold_eight(rest, to_lower, folded, is_word, whole)
+    for k in range(whole + 1, whole + 10):
+        is_word[k] = 0
+    return (every | rest) & _HIGH_BITS == 0
 
 
 @formula
 def _ascii_words(size, analysis, scratch):
-    """Find words eight bytes at a time: in ``folded``, they stand between zeros."""
+    """Find words by the edges in the bits of ``is_word``, 64 bytes at a time."""
     folded, out, starts = scratch.folded, scratch.out, scratch.starts
-    n = start = i = _ZERO
+    n = start = first = _ZERO
     starts[0] = 0
-    while i < size:
-        word = load64(folded, i)
-        if word == 0:
-            i += 8
-            continue
-        i += trailing_zeros(word) >> 3
-        end = start
-        while True:
-            word = load64(folded, i)
-            store64(out, end, word)
-            zeros = (word - _LOW_BITS) & ~word & _HIGH_BITS  # the lowest bit set marks the first zero byte
-            if zeros != 0:
-                break
-            i += 8
-            end += 8
-        length = trailing_zeros(zeros) >> 3
-        i += length + 1
-        end += length
-        if end - start >= analysis.min_chars and not _is_stop(analysis.stops, out, start, end):
-            out[end] = BLANK
-            n += 1
-            start = end + 1
-            starts[n] = start
+    inside = False
+    before = np.uint64(0)
+    for base in range(0, size + 1, 64):
+        mask = load64(scratch.is_word, base >> 3)
+        edges = mask ^ (mask << np.uint64(1) | before)
+        before = mask >> np.uint64(63)
+        while edges != 0:
+            at = base + trailing_zeros(edges)
+            edges &= edges - np.uint64(1)
+            inside = not inside
+            if inside:
+                first = at
+                continue
+            length = at - first
+            for i in range(0, length, 8):
+                store64(out, start + i, load64(folded, first + i))
+            end = start + length
+            if length >= analysis.min_chars and not _is_stop(analysis.stops, out, start, end):
+                out[end] = BLANK
+                n += 1
+                start = end + 1
+                starts[n] = start
     return n
 
 
