@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.margins import divergence_to_dual
-from crossent.objective import Objective, Point, Step
+from crossent.margins import conjugate_sum, divergence_to_dual
+from crossent.objective import DualPoint, Objective, Point, Step
 
 Array = NDArray[np.float64]
+
+ROUNDING = 1e-14  # of the objective: what its difference from a dual value may have lost
 
 
 class Outcome(Enum):
@@ -101,6 +103,7 @@ class DualBound:
             self.label_sums = np.bincount(y, weights=s, minlength=objective.n_classes)
         free = objective.penalty.free.reshape(-1)
         self.needs_newton = bool(free[: design.columns].any())
+        self.best = -np.inf  # the largest dual value that a method has shown
         self._column_sums: tuple[Array, Array] | None = None
 
     def gap(self, point: Point, step: Step | None = None) -> float:
@@ -117,18 +120,31 @@ class DualBound:
             none = np.zeros_like(self.label_sums)
             length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))
             return self._divergence(point, 0.0, none, 1.0, step.dz) + 2.0 * step.leftover * length
-        tau, q, loss_gradient = 0.0, np.zeros_like(self.label_sums), point.loss_gradient
-        if objective.design.intercept:
-            tau, q = self._mixture(np.atleast_1d(loss_gradient[-1]))
-            if tau > 0.0:
-                column_sums, label_products = self._sums()
-                to_q = column_sums * q[0] if loss_gradient.ndim == 1 else np.outer(column_sums, q)
-                loss_gradient = loss_gradient + tau * (to_q - loss_gradient - label_products)
+        tau, q, loss_gradient = self._feasible(point.loss_gradient)
         theta = objective.penalty.dual_scale(-loss_gradient)
         gap = objective.penalty.gap(point.w, -theta * loss_gradient)
         if tau > 0.0 or theta < 1.0:
             gap += self._divergence(point, tau, q, theta, np.empty((0, *point.z.shape[1:])))
-        return gap
+        return min(gap, point.value - self.best + ROUNDING * point.value)
+
+    def observe(self, dual: DualPoint) -> None:
+        """Keep the dual value of a point that a method has found, if it is the best so far: no pass, O(n) work."""
+        objective = self.objective
+        tau, q, loss_gradient = self._feasible(dual.loss_gradient)
+        loss = objective.design.over_rows(
+            lambda rows: conjugate_sum(dual.p[rows], objective.y[rows], objective.s[rows], tau, q[0])
+        )
+        self.best = max(self.best, -sum(loss) - objective.penalty.conjugate(-loss_gradient))
+
+    def _feasible(self, loss_gradient: Array) -> tuple[float, Array, Array]:
+        """Return tau, q and the gradient of the loss once the probabilities are mixed for the intercept's sake."""
+        if self.objective.design.intercept:
+            tau, q = self._mixture(np.atleast_1d(loss_gradient[-1]))
+            if tau > 0.0:
+                column_sums, label_products = self._sums()
+                to_q = column_sums * q[0] if loss_gradient.ndim == 1 else np.outer(column_sums, q)
+                return tau, q, loss_gradient + tau * (to_q - loss_gradient - label_products)
+        return 0.0, np.zeros_like(self.label_sums), loss_gradient
 
     def _mixture(self, excess: Array) -> tuple[float, Array]:
         """Return tau and q that make the probabilities' sums, now label_sums + excess, equal the labels' sums."""
@@ -136,8 +152,7 @@ class DualBound:
         if len(sums) == 1:  # the other class's sum, for the same formula
             sums = np.append(sums, self.objective.total - sums[0])
             excess = np.append(excess, -excess[0])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            tau = float(np.nanmax(np.where(excess > 0.0, excess / sums, 0.0), initial=0.0))
+        tau = max(e / total if e > 0.0 else 0.0 for e, total in zip(excess.tolist(), sums.tolist(), strict=True))
         if tau <= np.finfo(float).eps:
             return 0.0, np.zeros_like(self.label_sums)
         q = np.maximum(sums - excess / tau, 0.0) / self.objective.total

@@ -79,8 +79,14 @@ class Design(ABC):
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
 
+    @abstractmethod
+    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
+        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
+
     def over_rows(self, block: Callable[[slice], Any]) -> list[Any]:
         """Call ``block`` on every piece of rows, on all threads; return the results in order."""
+        if len(self.pieces) == 1:
+            return [block(self.pieces[0])]
         return run([lambda rows=rows: block(rows) for rows in self.pieces], self.threads)  # type: ignore[misc]
 
     def _bordered(self, inner: Array, edge: Array, corner: float) -> Array:
@@ -121,7 +127,7 @@ class DenseDesign(Design):
         inside = split(rows.stop - rows.start, max(1, values // max(1, self.columns)))
         return [slice(rows.start + b.start, rows.start + b.stop) for b in inside]
 
-    def _block(self, rows: slice) -> Array:
+    def _block(self, rows: slice | NDArray[np.intp]) -> Array:
         return np.asarray(self.X[rows], dtype=np.float64)
 
     def _margin(self, block: Array, v: Array) -> Array:
@@ -198,6 +204,11 @@ class DenseDesign(Design):
 
         self.over_rows(fill)
         return Columns(self.n * np.arange(len(chosen) + 1), np.empty(0, np.int32), data.reshape(-1))
+
+    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
+        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
+        ends = self.columns * np.arange(len(chosen) + 1, dtype=np.int64)
+        return Columns(ends, np.empty(0, np.int32), self._block(chosen).reshape(-1))
 
 
 class SparseDesign(Design):
@@ -307,7 +318,13 @@ class SparseDesign(Design):
 
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
-        T = self.by_column
+        return self._gathered(self.by_column, chosen, scale)
+
+    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
+        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
+        return self._gathered(self.rows, chosen, np.ones(self.columns))
+
+    def _gathered(self, T: Any, chosen: NDArray[np.intp], scale: Array) -> Columns:
         lengths = T.indptr[chosen + 1] - T.indptr[chosen]
         indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         indices, data = np.empty(indptr[-1], T.indices.dtype), np.empty(indptr[-1])

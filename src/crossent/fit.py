@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, DualBound, Outcome
-from crossent.design import as_design
+from crossent.design import Design, as_design
 from crossent.errors import CrossentError
 from crossent.objective import Objective, Point, Step
 from crossent.penalty import Penalty
@@ -110,19 +110,24 @@ def fit(
     design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
     labels: NDArray[Any] = np.ascontiguousarray(y, dtype=np.float64 if n_classes == 2 else np.int64)
     s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
-    penalised = np.zeros(design.width)
-    penalised[: design.columns] = 0.0 if np.isinf(C) else 1.0
-    if not np.isinf(C):
-        s *= C
-    if n_classes > 2:
-        penalised = penalised[:, None]
-    objective = Objective(design, labels, s, Penalty(l1_ratio * penalised, (1.0 - l1_ratio) * penalised), n_classes)
+    objective = penalised_objective(design, labels, s, n_classes, C, l1_ratio)
     bound = DualBound(objective)
     _check_classes(bound)
     with quiet_blas():
         name = choose(objective, solver)
         w, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
     return Fit(*_as_fitted(w, objective), certificate)
+
+
+def penalised_objective(
+    design: Design, y: NDArray[Any], s: Array, n_classes: int, C: float, l1_ratio: float
+) -> Objective:
+    """Return F for weights ``s`` of the rows, ``C`` not included; no coefficient is penalised when C is infinite."""
+    penalised = np.zeros(design.width if n_classes == 2 else (design.width, 1))
+    if not np.isinf(C):
+        penalised[: design.columns] = 1.0
+        s = C * s
+    return Objective(design, y, s, Penalty(l1_ratio * penalised, (1.0 - l1_ratio) * penalised), n_classes)
 
 
 def _check_classes(bound: DualBound) -> None:
@@ -152,7 +157,9 @@ def minimise(
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:
                 step = solver.direction(objective, point, tol * point.value)
-                if bound.needs_newton:
+                if step.dual is not None:
+                    bound.observe(step.dual)
+                if bound.needs_newton or step.dual is not None:
                     gap = bound.gap(point, step)
             stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
             outcome = Outcome.STOPPED if stop and gap > tol * point.value else watch.verdict(point, gap, step)
@@ -268,9 +275,9 @@ def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> f
     while t > MIN_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
         if loss + penalty.value(point.w + t * v) <= point.value + SUFFICIENT * t * expected:
-            break
+            return t
         t /= 2.0
-    return t
+    return 0.0
 
 
 def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:
@@ -285,12 +292,9 @@ def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objectiv
 
 
 def _as_fitted(w: Array, objective: Objective) -> tuple[Array, Array]:
-    """Return coef of shape (1 or K, d) and intercept of shape (1 or K,); over classes they sum to zero but for L1.
-
-    Taking the mean of the classes from a coefficient changes no probability and never raises an L2 penalty.
-    """
+    """Return coef of shape (1 or K, d) and intercept of shape (1 or K,); of unpenalised classes, the sum is zero."""
     if w.ndim == 2:
-        w = np.where(objective.penalty.l1 == 0.0, w - w.mean(axis=1, keepdims=True), w)
+        w = np.where(objective.penalty.free, w - w.mean(axis=1, keepdims=True), w)
     rows = w.T if w.ndim == 2 else w[None, :]
     columns = objective.design.columns
     intercept = rows[:, columns].copy() if objective.design.intercept else np.zeros(len(rows))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from crossent.equations import (
+    conjugate_at,
     curvature_at,
     divergence_term,
     loss_at,
@@ -138,6 +139,15 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
                     return np.inf
                 part += divergence_term(p, z[i, k] - normaliser, p + change)
             total += s[i] * max(part, 0.0)
+    return total
+
+
+@kernel
+def conjugate_sum(p, y, s, tau, q):
+    """Return sum s L*(p_new - y) for two classes, where p_new = p + tau (q - p)."""
+    total = 0.0
+    for i in range(p.size):
+        total += s[i] * conjugate_at(p[i] - y[i] + tau * (q - p[i]), y[i])
     return total
 
 

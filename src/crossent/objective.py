@@ -35,15 +35,24 @@ class Point:
     gradient: Array
 
 
-class Step(NamedTuple):
-    """What a method proposes: a direction v, X @ v, and how inexactly it solved Newton's equation.
+class DualPoint(NamedTuple):
+    """Probabilities p' of the rows, two classes, and X.T @ (s (p' - y))."""
 
-    ``leftover`` is the norm of H v + g, measured by the inverse of H's diagonal; zero for a direct method.
+    p: Array
+    loss_gradient: Array
+
+
+class Step(NamedTuple):
+    """What a method proposes: a direction v, X @ v, and what else it knows.
+
+    ``leftover`` tells how inexactly it solved Newton's equation: the norm of H v + g, measured by the inverse of H's
+    diagonal; zero for a direct method. ``dual`` is a dual point it has found, if it is a dual method.
     """
 
     v: Array
     dz: Array
     leftover: float = 0.0
+    dual: DualPoint | None = None
 
 
 class Objective:
@@ -77,10 +86,10 @@ class Objective:
         """
         if z is None:
             self.passes += 1.0
-            z = np.empty((self.design.n, *self.shape[1:]))
+            z = kept = np.empty((self.design.n, *self.shape[1:]))
 
             def middle(rows: slice, t: Array) -> float:
-                z[rows] = t
+                kept[rows] = t
                 return loss_and_residual(t, self.y[rows], self.s[rows], t)
 
             loss_gradient, loss = self.design.sandwich(w, middle)
@@ -108,7 +117,11 @@ class Objective:
                 step = -excess / h.sum()
             else:
                 weighted = self.s[:, None] * h
-                step = -np.linalg.pinv(np.diag(weighted.sum(axis=0)) - h.T @ weighted, hermitian=True) @ excess
+                bent = np.diag(weighted.sum(axis=0)) - h.T @ weighted
+                try:  # the common shift of all classes changes nothing: give it some curvature
+                    step = -np.linalg.solve(bent + np.trace(bent) / len(bent) ** 2, excess)
+                except np.linalg.LinAlgError:  # a class whose probabilities are all zero
+                    break
             moved = z + step
             moved_r, moved_loss = self._residual(moved)
             if not moved_loss < loss:

@@ -34,6 +34,11 @@ class Penalty:
         """Return the penalty at w."""
         return float((self.l1 * np.abs(w)).sum() + 0.5 * (self.l2 * w * w).sum())
 
+    def conjugate(self, u: Array) -> float:
+        """Return the largest of u w - penalty(w) over all w, for a dual feasible u: sum of (|u| - l1)_+^2 / (2 l2)."""
+        over = np.maximum(np.abs(u) - self.l1, 0.0)
+        return float((over**2 / (2.0 * np.where(self.l2 > 0.0, self.l2, np.inf))).sum())
+
     def prox(self, u: Array, step: Array) -> Array:
         """Return argmin_w (w - u)^2 / (2 step) + penalty(w): soft thresholding, then shrinking."""
         return np.sign(u) * np.maximum(np.abs(u) - step * self.l1, 0.0) / (1.0 + step * self.l2)

@@ -11,11 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.design import PRODUCT_SPEED
+from crossent.design import PRODUCT_SPEED, SparseDesign
 from crossent.errors import CrossentError
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.cholesky import NewtonCholesky
 from crossent.solvers.coordinate import Coordinate
+from crossent.solvers.dual import DualAscent
 from crossent.solvers.newton_cg import NewtonCG
 
 Array = NDArray[np.float64]
@@ -31,10 +32,17 @@ class Solver(Protocol):
         ...
 
 
-SOLVERS: dict[str, type[Solver]] = {"cholesky": NewtonCholesky, "newton-cg": NewtonCG, "coordinate": Coordinate}
+SOLVERS: dict[str, type[Solver]] = {
+    "cholesky": NewtonCholesky,
+    "newton-cg": NewtonCG,
+    "dual": DualAscent,
+    "coordinate": Coordinate,
+}
 
 CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gradients: about twenty of each
-CALL = 10_000  # multiply-adds of a pass in the time of calling it at all, some ten microseconds: tiny data are all calls
+CALL = (
+    10_000  # multiply-adds of a pass in the time of calling it at all, some ten microseconds: tiny data are all calls
+)
 LARGEST_HESSIAN = 4000
 
 
@@ -46,12 +54,18 @@ def choose(objective: Objective, asked: str = "auto") -> str:
         if asked not in {"auto", "coordinate"}:
             raise CrossentError(f"solver {asked!r} cannot handle an L1 penalty; use 'coordinate' or 'auto'")
         return "coordinate"
+    suits_dual = DualAscent.handles(objective)
+    if asked == "dual" and not suits_dual:
+        raise CrossentError("solver 'dual' needs two classes and an L2 penalty; use 'newton-cg' or 'auto'")
     if asked != "auto":
         return asked
     design = objective.design
+    if suits_dual and design.n <= design.columns:
+        return "dual"
+    many_columns = "dual" if suits_dual and isinstance(design, SparseDesign) else "newton-cg"
     order = int(np.prod(objective.shape))
     if order > LARGEST_HESSIAN:
-        return "newton-cg"
+        return many_columns
     pairs = objective.n_classes * (objective.n_classes + 1) / 2 if objective.n_classes > 2 else 1
     cholesky = pairs * (design.gram_work + CALL) + order**3 / 3 / PRODUCT_SPEED
-    return "cholesky" if cholesky <= CG_PRODUCTS * (design.values * (order / design.width) + CALL) else "newton-cg"
+    return "cholesky" if cholesky <= CG_PRODUCTS * (design.values * (order / design.width) + CALL) else many_columns

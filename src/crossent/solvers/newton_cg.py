@@ -62,6 +62,8 @@ class NewtonCG:
             rho, before = float((residual * scaled).sum()), rho
             p = scaled + (rho / before) * p
         v = centred.push(v)
+        if v.ndim == 2:  # what all classes share changes no probability, and costs a penalty
+            v -= v.mean(axis=1, keepdims=True)
         leftover = float(np.sqrt((residual * residual / diagonal).sum()))
         return Step(v, objective.margins(v), leftover)
 
