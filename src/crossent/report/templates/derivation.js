@@ -57,7 +57,7 @@ function number(value, digits = 4) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   const shown = size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(digits - 1) : value.toFixed(digits);
-  return shown.replaceAll("-", "−");
+  return shown.replace(/^-(0\.0+)$/, "$1").replaceAll("-", "−");
 }
 function put(element, value, digits) {
   element.textContent = number(value, digits);
@@ -114,6 +114,12 @@ function touch(plot, { X, Y, box }, at, value, slope) {
   svg(plot, "line", { class: "tangent", x1: cx - run, x2: cx + run, y1: cy - run * direction, y2: cy + run * direction });
   svg(plot, "circle", { class: "point", cx, cy, r: 6 });
 }
+/** What the tangent says, on the side of the point where a convex or rising curve leaves room. */
+function note(plot, { X, Y, box }, at, value, before, words) {
+  const room = before ? X(at) - box.left > 130 : box.right - X(at) < 130; // else it would leave the box
+  const y = Math.max(box.top + 4, Y(value) - 14);
+  svg(plot, "text", { class: "note", x: X(at) + (room ? -12 : 12), y: before && !room ? Y(value) + 24 : y, "text-anchor": room ? "end" : "start" }, words);
+}
 
 // ---------------------------------------------------------------- the weight's range: wide enough to sweep the sigmoid
 function range(j) {
@@ -136,7 +142,7 @@ function draw() {
   let plot = $("sigmoid-plot"), at = frame(plot, zs, [0, 1], "z", "σ(z)");
   svg(plot, "path", { class: "curve", d: curve(sigma, zs, at.X, at.Y) });
   touch(plot, at, z, s, s * q);
-  svg(plot, "text", { class: "note", x: at.X(z) + (z > (zs[0] + zs[1]) / 2 ? -12 : 12), y: at.Y(s) + (z > 0 ? 20 : -12), "text-anchor": z > (zs[0] + zs[1]) / 2 ? "end" : "start" }, `σ′ = ${number(s * q)}`);
+  note(plot, at, z, s, true, `σ′ = ${number(s * q)}`);
   plot.setAttribute("aria-label", `σ(${number(z)}) = ${number(s)}`);
 
   const along = (v) => loss(rest + v * x[j], y);
@@ -145,8 +151,7 @@ function draw() {
   at = frame(plot, [low, high], [0, top], text("weight"), "L");
   svg(plot, "path", { class: "curve", d: curve(along, [low, high], at.X, at.Y) });
   touch(plot, at, weight, L, g);
-  const right = at.X(weight) > (at.box.left + at.box.right) / 2;
-  svg(plot, "text", { class: "note", x: at.X(weight) + (right ? -12 : 12), y: Math.max(at.box.top + 8, at.Y(L) - 14), "text-anchor": right ? "end" : "start" }, `∂L/∂w = ${number(g)}`);
+  note(plot, at, weight, L, g > 0, `∂L/∂w = ${number(g)}`);
   plot.setAttribute("aria-label", `L = ${number(L)}, ∂L/∂w = ${number(g)}`);
 
   for (const item of document.querySelectorAll("[data-step]")) {
@@ -227,15 +232,15 @@ function random(seed) { // mulberry32: the same order of rows at every visit
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
-/** [passes over the rows, mean loss] from zero weights, in batches of a size. */
-function trace(batch, passes) {
+/** [passes over the rows, mean loss] from zero weights, every pass in some number of nearly equal batches. */
+function trace(batches, passes) {
   const w = new Float64Array(last + 1), next = random(1), order = [...rows.y.keys()];
-  const points = [[0, meanLoss(w)]], every = Math.max(1, Math.round(n / batch / 5));
-  for (let pass = 0, count = 1; pass < passes; pass++) {
-    if (batch < n) for (let i = n - 1; i > 0; i--) { const k = Math.floor(next() * (i + 1)); [order[i], order[k]] = [order[k], order[i]]; }
-    for (let first = 0; first < n; first += batch, count++) {
-      descend(w, order.slice(first, first + batch), state.rate);
-      if (count % every === 0 || first + batch >= n) points.push([pass + Math.min(first + batch, n) / n, meanLoss(w)]);
+  const points = [[0, meanLoss(w)]], every = Math.ceil(batches / 5);
+  for (let pass = 0; pass < passes; pass++) {
+    if (batches > 1) for (let i = n - 1; i > 0; i--) { const k = Math.floor(next() * (i + 1)); [order[i], order[k]] = [order[k], order[i]]; }
+    for (let batch = 1; batch <= batches; batch++) {
+      descend(w, order.slice(Math.round(((batch - 1) * n) / batches), Math.round((batch * n) / batches)), state.rate);
+      if (batch % every === 0 || batch === batches) points.push([pass + batch / batches, meanLoss(w)]);
     }
   }
   return points;
@@ -243,7 +248,7 @@ function trace(batch, passes) {
 function drawTraces() {
   const plot = $("traces-plot"), passes = 20;
   if (!plot) return;
-  const traces = [n, Math.max(2, Math.round(n / 10)), 1].map((batch) => trace(batch, passes));
+  const traces = [1, Math.min(10, n), n].map((batches) => trace(batches, passes));
   const highest = Math.min(Math.max(...traces.flat().map(([, v]) => v)), 4 * Math.LN2) * 1.05;
   const { X, Y } = frame(plot, [0, passes], [0, highest], text("passes"), text("mean_loss"));
   traces.forEach((points, k) => {
