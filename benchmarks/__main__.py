@@ -11,7 +11,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import datasets, machine, measure, roofline
+from benchmarks import datasets, judges, machine, measure, roofline
 from benchmarks.install import REPORT
 from benchmarks.measure import QUICK, Entry, Rules
 from benchmarks.process import THREAD_VARIABLES, Library
@@ -98,10 +98,12 @@ def _measure(
         print(f"  absent: {absent}")
     else:
         record["shape"] = datasets.describe(folder)
-        entries = measure.Row(
-            row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True)
-        ).measure()
+        run = measure.Row(row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True))
+        entries = run.measure()
         _share(row, folder, entries, rules, results)
+        for entry in entries:
+            if row.task.job == "path choice" and entry.arrived:
+                judges.write_choice(judges.read(run.answer(entry)), entry.median, out / f"{row.task.data}.csv")
         record["entries"] = [entry.as_dict() for entry in entries]
     record["took_s"] = round(time.perf_counter() - start, 1)
     results["rows"][row.name] = record

@@ -71,6 +71,15 @@ def compare(task: Task, answer: Answer, reference: Answer | None) -> dict[str, A
     return facts
 
 
+def write_choice(answer: Answer, seconds: float, file: Path) -> None:
+    """The names and weights that a path's chosen point keeps, largest first, with the time the path took."""
+    order = np.argsort(-np.abs(answer["weights"]))
+    head = f"# {len(order)} weights at C = {float(answer['C']):.4g}, the least BIC of the path; {seconds:.2f} s\n"
+    lines = (f'"{answer["names"][k]}",{answer["weights"][k]:.6f}\n' for k in order)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(head + "name,weight\n" + "".join(lines), encoding="utf-8")
+
+
 def _largest_relative(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.max(np.abs(a - b) / np.maximum(np.abs(b), 1e-300))) if len(a) else 0.0
 

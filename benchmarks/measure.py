@@ -170,7 +170,7 @@ class Row:
                 return None
             reply = entry.library.ask(
                 limit, do="run", entrant=entry.key, setting=setting,
-                number=entry.number, answer=str(self._answer(entry)),
+                number=entry.number, answer=str(self.answer(entry)),
             )  # fmt: skip
         except LateError:
             entry.reason = f"stopped after {limit:.3g} s"
@@ -181,7 +181,7 @@ class Row:
         sample = {"seconds": reply["seconds"], "gap": 0.0}
         entry.memory = {part: max(reply[part], entry.memory.get(part, 0.0)) for part in ("peak_mb", "extra_mb")}
         if self.task.job in judges.GAP_JOBS:
-            entry.facts = judges.gap_of(self.task, self.data, judges.read(self._answer(entry)))
+            entry.facts = judges.gap_of(self.task, self.data, judges.read(self.answer(entry)))
             sample["gap"] = entry.facts["gap"]
         return sample
 
@@ -259,12 +259,12 @@ class Row:
         if self.task.job in judges.GAP_JOBS:
             return
         arrived = [entry for entry in self.entries if entry.arrived]
-        answers = {entry.key: judges.read(self._answer(entry)) for entry in arrived}
+        answers = {entry.key: judges.read(self.answer(entry)) for entry in arrived}
         reference = next((answers[entry.key] for entry in arrived if entry.name in ("scikit-learn", "numpy")), None)
         for entry in arrived:
             entry.facts |= judges.compare(self.task, answers[entry.key], reference)
 
-    def _answer(self, entry: Entry) -> Path:
+    def answer(self, entry: Entry) -> Path:
         return self.scratch / (entry.key.replace("/", "-").replace(" ", "_") + ".npz")
 
 

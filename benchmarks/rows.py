@@ -106,6 +106,8 @@ def _l1() -> list[Row]:
         task = Task("fit", data, l1_ratio=1.0, gap=1e-5, intercept=True)
         rows.append(Row(f"L1+b {data}", "L1, intercept", task, ("l1", "intercept"), data == "a9a"))
         rows.append(Row(f"elastic net {data}", "elastic net", replace(task, l1_ratio=0.5), ("elastic",), data == "a9a"))
+    task = Task("path choice", "hockey-all", l1_ratio=1.0, intercept=True, options={"alphas": 100, "ratio": 1e-2})
+    rows.append(Row("hockey by BIC", "hockey", task, ("path", "hockey"), quick=False))
     for data in ("reviews", "a9a", "hockey", "genes"):
         task = Task("path", data, l1_ratio=1.0, gap=1e-4, options={"alphas": 100, "ratio": 1e-2})
         rows.append(Row(f"path {data}", "L1 path", task, ("l1", "path"), data == "genes"))

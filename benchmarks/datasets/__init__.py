@@ -57,7 +57,7 @@ def subsample(arrays: dict) -> dict:
     if "train" in arrays:
         return {key: table.sample(min(len(table), QUICK_ROWS // 2), random_state=0) for key, table in arrays.items()}
     X, y = arrays["X"], arrays["y"]
-    if len(y) <= QUICK_ROWS:
+    if len(y) <= QUICK_ROWS or "names" in arrays:
         return arrays
     rows = np.sort(np.random.default_rng(0).choice(len(y), QUICK_ROWS, replace=False))
     X = X[rows]
@@ -79,7 +79,7 @@ def write(path: Path, arrays: dict) -> None:
         elif hasattr(value, "to_csv"):
             value.to_csv(path / f"{key}.csv", index=False)
         else:
-            kind = np.int64 if key == "y" else np.float64
+            kind = {"y": np.int64, "names": np.str_}.get(key, np.float64)
             np.save(path / f"{key}.npy", np.ascontiguousarray(value, dtype=kind))
 
 

@@ -28,6 +28,16 @@ def _hockey() -> dict:
     return {"X": sparse.load_npz(FOLDER / "sparse" / "hockey" / "player.npz"), "y": goals["homegoal"].to_numpy(int)}
 
 
+def _hockey_all() -> dict:
+    """Players under a penalty, teams and configurations (who is on the ice) without: ``factor`` is 1 and 0."""
+    parts = ("player", "team", "config")
+    matrices = [sparse.load_npz(FOLDER / "sparse" / "hockey" / f"{part}.npz") for part in parts]
+    texts = [(FOLDER / "sparse" / "hockey" / f"{part}_colnames.txt").read_text() for part in parts]
+    names = [name for text in texts for name in text.splitlines()]
+    factor = np.repeat([1.0, 0.0, 0.0], [matrix.shape[1] for matrix in matrices])
+    return {**_hockey(), "X": sparse.hstack(matrices).tocsr(), "factor": factor, "names": names}
+
+
 def _adult() -> dict:
     import pandas as pd
     from sklearn.compose import make_column_transformer
@@ -46,5 +56,6 @@ SETS = {
     "news20": lambda: _svm("news20.20classes.svm.bz2"),
     "news20-halves": _news20_halves,
     "hockey": _hockey,
+    "hockey-all": _hockey_all,
     "adult": _adult,
 }

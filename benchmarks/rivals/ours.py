@@ -79,6 +79,35 @@ class Path100(Entrant):
         return {"coef": coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef), "C": np.asarray(result.Cs)}
 
 
+class PathChoice(Fixed):
+    """A path with columns free of penalty, and the point with the least BIC on it."""
+
+    name, job = OURS, "path choice"
+
+    def prepare(self, task: Task, data: Data, threads: int):
+        return data, np.load(data.folder / "factor.npy"), task.options
+
+    def run(self, ready, setting):
+        from crossent import logistic_path
+
+        data, factor, options = ready
+        return logistic_path(
+            data.X, data.y, l1_ratio=1.0, n_Cs=options["alphas"], C_min_ratio=options["ratio"], penalty_factor=factor
+        )
+
+    def answer(self, ready, result):
+        data, factor, _ = ready
+        coefs = np.asarray(result.coefs.toarray() if hasattr(result.coefs, "toarray") else result.coefs)
+        Z = data.X @ coefs.T + np.ravel(result.intercepts)
+        deviance = 2 * np.sum(np.logaddexp(0, Z) - data.y[:, None] * Z, axis=0)
+        bic = deviance + np.log(len(data.y)) * (1 + np.count_nonzero(coefs, axis=1))
+        best = int(np.argmin(bic))
+        chosen = np.flatnonzero(coefs[best] * (factor > 0))
+        names = np.load(data.folder / "names.npy")[chosen]
+        facts = {"C": np.array(result.Cs[best]), "bic": bic[best], "chosen": np.array(len(chosen))}
+        return {**facts, "names": names, "weights": coefs[best, chosen]}
+
+
 class TrainFile(Fixed):
     """CSV to saved model, by the function behind ``crossent train``: words and pairs, sublinear TF-IDF."""
 
@@ -171,5 +200,14 @@ def entrants() -> list[Entrant]:
     import crossent  # noqa: F401
 
     late = LateLibrary()
-    own: list[Entrant] = [Fit(), Gradient(), Path100(), TrainFile(), ColdStart(), FirstUse(), Tune(OURS, late)]
+    own: list[Entrant] = [
+        Fit(),
+        Gradient(),
+        Path100(),
+        PathChoice(),
+        TrainFile(),
+        ColdStart(),
+        FirstUse(),
+        Tune(OURS, late),
+    ]
     return [*own, *every_job(OURS, late)]
