@@ -220,11 +220,11 @@ class Model:
                 raise CrossentError(f"the model has {held}, so a text alone is no row; give a row of a file (--row)")
             row = {texts[0]: row}
         table = row if isinstance(row, pa.Table) else pa.table({str(name): [value] for name, value in row.items()})
-        if len(table) != 1:
-            raise CrossentError(f"one row is explained at a time; got {len(table):,}")
         missing = [name for name in self.encoder.inputs if name not in table.column_names]
         if len(missing) == len(self.encoder.inputs):
             raise CrossentError(f"none of the model's columns is there; it uses {', '.join(map(repr, missing[:10]))}")
+        if len(table) != 1:
+            raise CrossentError(f"one row is explained at a time; got {len(table):,}")
         for name in missing:
             table = table.append_column(name, pa.nulls(1, pa.string()))
         return table, missing
