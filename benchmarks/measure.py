@@ -7,7 +7,7 @@ timed. The first run of all is the warm-up: reported, not counted.
 Repeats: the entrants that arrived run in turn, one run each a round, at the setting found; medians are reported.
 
 Caps: one run may take ``cap`` seconds (``long_cap`` for jobs without a tolerance), and once a rival has arrived no more
-than ``behind`` times the best rival's time; a search ends after four times that, or ``search_cap``. Whoever does not
+than ``behind`` times the best rival's time; a search ends after three times that, or ``search_cap``. Whoever does not
 arrive is shown with the smallest gap it reached. Ours is not stopped for being behind.
 """
 
@@ -25,7 +25,7 @@ from benchmarks.task import Data, Task
 SAMPLE_S = 0.02  # shorter calls are repeated inside one sample
 COMPILE_S = 30.0  # what the first call gets on top of the cap
 LONG_S = 10.0  # a job without settings that takes longer is not run a second time before the repeats
-REPEATS_S = 30.0  # when an entrant's repeats have taken so long, there are no more of them
+REPEATS_S = 15.0  # when an entrant's repeats have taken so long, there are no more of them
 OURS = "ours"
 
 
@@ -38,13 +38,13 @@ class Rules:
     finer: int = 2
     cap: float = 30.0
     long_cap: float = 600.0
-    behind: float = 4.0
+    behind: float = 3.0
     least_cap: float = 0.5
-    search_cap: float = 60.0
+    search_cap: float = 45.0
     quick: bool = False
 
 
-QUICK = Rules(rounds=2, finer=0, cap=1.0, least_cap=0.2, search_cap=2.0, behind=3.0, long_cap=120.0, quick=True)
+QUICK = Rules(rounds=2, finer=0, cap=1.0, least_cap=0.2, search_cap=2.0, long_cap=120.0, quick=True)
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Row:
         return max(min(self.rules.cap, self.rules.behind * self._best_rival()), self.rules.least_cap)
 
     def _search_cap(self, entry: Entry) -> float:
-        return Rules.search_cap if entry.is_ours else min(4 * self._cap(entry), self.rules.search_cap)
+        return Rules.search_cap if entry.is_ours else min(3 * self._cap(entry), self.rules.search_cap)
 
     def _still(self, entry: Entry, turn: int) -> bool:
         """One repeat for those far behind the best rival, and no more once the repeats of one took REPEATS_S."""

@@ -5,11 +5,11 @@
 LIBRARIES: dict[str, str | None] = {
     "ours": None,
     "plain": None,
+    "skglm": None,
+    "celer": None,
     "liblinear": None,
     "scikit": None,
     "snap": None,
-    "celer": None,
-    "skglm": None,
     "glum": None,
     "statsmodels": None,
     "glmnet": None,
