@@ -15,7 +15,7 @@ import crossent
 from crossent.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+PAGES = [ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
