@@ -22,7 +22,8 @@ from crossent.objective import DualPoint, Objective, Point, Step
 
 Array = NDArray[np.float64]
 
-ROUNDING = 1e-14  # of the objective: what its difference from a dual value may have lost
+BALANCED = 1e-12  # share of a class's weight that rounding may hide in the intercept's equation
+ROUNDING = 1e-14  # relative: what sums over the rows, and the objective less a dual value, may have lost
 
 
 class Outcome(Enum):
@@ -153,7 +154,7 @@ class DualBound:
             sums = np.append(sums, self.objective.total - sums[0])
             excess = np.append(excess, -excess[0])
         tau = max(e / total if e > 0.0 else 0.0 for e, total in zip(excess.tolist(), sums.tolist(), strict=True))
-        if tau <= np.finfo(float).eps:
+        if tau <= BALANCED:
             return 0.0, np.zeros_like(self.label_sums)
         q = np.maximum(sums - excess / tau, 0.0) / self.objective.total
         return tau, (q / q.sum())[: len(self.label_sums)]

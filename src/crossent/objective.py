@@ -124,7 +124,7 @@ class Objective:
                     break
             moved = z + step
             moved_r, moved_loss = self._residual(moved)
-            if not moved_loss < loss:
+            if not (moved_loss < loss or np.abs(moved_r.sum(axis=0)).max() < np.abs(excess).max()):
                 break
             w = w.copy()
             w[-1] += step

@@ -24,9 +24,9 @@ ROUNDS = 3  # of both in one Newton step: then the model is out of date
 MAX_EPOCHS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 FORCING = 0.3  # share of the model's first violation that a step may leave
-GRAM_EPOCHS = 20  # sweeps of a Newton step to be expected: a Gram matrix has to cost less
+GRAM_PAIR = 4  # time of a multiply-add of a Gram matrix, in values that sweeps visit
+GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
 LARGEST_GRAM = 4000
-GRAM_SPEED = 4  # multiply-adds along a row of a Gram matrix in the time of one along a sparse column
 
 
 class Coordinate:
@@ -38,18 +38,20 @@ class Coordinate:
 
     name = "coordinate"
 
+    def __init__(self) -> None:
+        self._visited = 0.0  # values of X that the last step's sweeps visited
+
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return the step to the model's minimum over the working set, and X times it."""
         h = objective.curvature_at(point.z)
         allowed = _allowed_violation(objective, point, target)
-        if _gram_is_cheaper(objective):
+        if _gram_cost(objective) <= self._visited:
             v = _gram_step(objective, point, h, allowed)
-            return Step(v, objective.margins(v))
-        if h.ndim == 1:
-            h = np.maximum(h, FLATTEST * objective.s)
-        working = _working_set(objective, point)
-        step = _binary_step if point.w.ndim == 1 else _multinomial_step
-        return step(objective, point, h, working, allowed)
+        else:
+            sweep = _sweep if point.w.ndim == 1 else _sweep_classes
+            v, self._visited = sweep(objective, point, h, _working_set(objective, point), allowed)
+            objective.passes += self._visited / max(1, objective.design.values)
+        return Step(v, objective.margins(v))
 
 
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:
@@ -65,14 +67,13 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     return 0.1 * float(max(linear, quadratic))
 
 
-def _gram_is_cheaper(objective: Objective) -> bool:
-    order = int(np.prod(objective.shape))
+def _gram_cost(objective: Objective) -> float:
+    """Return what a step on the Gram matrix costs, in values of X that sweeps could visit instead."""
+    order, design = int(np.prod(objective.shape)), objective.design
     if order > LARGEST_GRAM:
-        return False
-    design = objective.design
+        return np.inf
     classes = order // design.width
-    gram = classes * (classes + 1) / 2 * design.gram_work + GRAM_EPOCHS * order**2 / GRAM_SPEED
-    return gram <= GRAM_EPOCHS * 2 * design.values * classes
+    return GRAM_PAIR * classes * (classes + 1) / 2 * design.gram_work + GRAM_SWEEPS * order**2
 
 
 def _working_set(objective: Objective, point: Point) -> NDArray[np.bool_]:
@@ -84,10 +85,11 @@ def _working_set(objective: Objective, point: Point) -> NDArray[np.bool_]:
 # ---------------------------------------------------------------- two classes
 
 
-def _binary_step(objective: Objective, point: Point, h: Array, working: NDArray[np.bool_], allowed: float) -> Step:
+def _sweep(objective: Objective, point: Point, h: Array, working: NDArray[np.bool_], allowed: float) -> Step:
     """Return the step of the coefficients in the working set, the intercept's profiled out of the model."""
     design, penalty = objective.design, objective.penalty
     chosen = np.flatnonzero(working)
+    h = np.maximum(h, FLATTEST * objective.s)
     columns = design.scaled_columns(chosen, np.sqrt(h))
     edge, total = np.zeros(len(chosen)), 1.0
     g = point.gradient[chosen]
@@ -106,12 +108,11 @@ def _binary_step(objective: Objective, point: Point, h: Array, working: NDArray[
         if worst <= enough:
             break
         visits += _solve_on_support(*model, SOLVED, PRODUCTS)
-    objective.passes += visits / max(1, design.values)
     v = np.zeros_like(point.w)
     v[chosen] = w - start
     if design.intercept:
         v[-1] = -taken[0] - point.gradient[-1] / total
-    return Step(v, objective.margins(v))
+    return v, visits
 
 
 @kernel
@@ -254,7 +255,7 @@ def step_to(w, slope, bend, l1):
 # ---------------------------------------------------------------- K classes
 
 
-def _multinomial_step(objective: Objective, point: Point, p: Array, working: NDArray[np.bool_], allowed: float) -> Step:
+def _sweep_classes(objective: Objective, point: Point, p: Array, working: NDArray[np.bool_], allowed: float) -> Step:
     """Return the step of the coefficients in the working set; the intercepts move together, once a sweep."""
     design, penalty, K = objective.design, objective.penalty, objective.n_classes
     chosen = np.flatnonzero(working.any(axis=1))
@@ -284,12 +285,11 @@ def _multinomial_step(objective: Objective, point: Point, p: Array, working: NDA
         FORCING,
         MAX_EPOCHS,
     )
-    objective.passes += epochs * columns.data.size / max(1, design.values)
     v = np.zeros_like(point.w)
     v[chosen] = w - point.w[chosen]
     if design.intercept:
         v[-1] = shift
-    return Step(v, objective.margins(v))
+    return v, epochs * columns.data.size * K
 
 
 @kernel
