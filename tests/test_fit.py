@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -186,3 +188,23 @@ def test_a_class_without_weight_is_refused():
         fit(X, y, n_classes=3, sample_weight=[1, 0, 1, 1])
     with pytest.raises(CrossentError, match="one of the two classes"):
         fit(X, np.ones(4))
+
+
+@pytest.mark.parametrize("storage", ["C order", "Fortran order", "int8", "CSR", "CSC"])
+def test_a_fit_allocates_at_most_about_one_more_copy_of_the_data(storage):
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(40_000, 60)) if storage == "int8" else rng.normal(size=(20_000, 60))
+    y = (rng.random(len(X)) < 0.5).astype(float)
+    if storage == "int8":
+        X = (3 * X).astype(np.int8)  # one byte a value: a float64 copy would take eight
+    else:
+        X = STORAGES[storage](X)
+    size = X.data.nbytes + X.indices.nbytes if storage.startswith("CS") else X.nbytes
+    vectors = 16 * len(y) * 8  # margins, residuals, weights and their like, for however wide X is
+    for solver in SMOOTH if storage != "int8" else NEWTON:
+        fit(X[:100], y[:100], solver=solver)
+        tracemalloc.start()
+        fit(X, y, solver=solver, max_iter=3, n_jobs=2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 1.2 * size + vectors

@@ -25,10 +25,10 @@ class Columns:
 
     indptr: NDArray[np.int64]
     indices: NDArray[Any]
-    data: Array
+    data: NDArray[Any]
 
     @property
-    def arrays(self) -> tuple[NDArray[np.int64], NDArray[Any], Array]:
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
         """The three arrays, as the loops take them."""
         return self.indptr, self.indices, self.data
 

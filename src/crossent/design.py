@@ -80,8 +80,8 @@ class Design(ABC):
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
 
     @abstractmethod
-    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
-        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
+    def compressed_rows(self) -> Columns:
+        """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""
 
     def over_rows(self, block: Callable[[slice], Any]) -> list[Any]:
         """Call ``block`` on every piece of rows, on all threads; return the results in order."""
@@ -205,10 +205,10 @@ class DenseDesign(Design):
         self.over_rows(fill)
         return Columns(self.n * np.arange(len(chosen) + 1), np.empty(0, np.int32), data.reshape(-1))
 
-    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
-        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
-        ends = self.columns * np.arange(len(chosen) + 1, dtype=np.int64)
-        return Columns(ends, np.empty(0, np.int32), self._block(chosen).reshape(-1))
+    def compressed_rows(self) -> Columns:
+        """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""
+        ends = self.columns * np.arange(self.n + 1, dtype=np.int64)
+        return Columns(ends, np.empty(0, np.int32), np.ascontiguousarray(self.X, dtype=np.float64).reshape(-1))
 
 
 class SparseDesign(Design):
@@ -216,7 +216,7 @@ class SparseDesign(Design):
 
     def __init__(self, X: Any, *, intercept: bool = True, n_jobs: int | None = None):
         X = X if X.format in {"csr", "csc"} else X.tocsr()
-        if not X.has_canonical_format:
+        if _repeats(X.indptr, X.indices, np.full(max(X.shape), -1)):
             X = X.copy()
             X.sum_duplicates()
         if X.dtype not in {np.dtype(np.float64), np.dtype(np.float32)}:
@@ -316,15 +316,13 @@ class SparseDesign(Design):
         edge = self._transposed_product(h, squared=False)[: self.columns] if self.intercept else np.empty(0)
         return self._bordered(inner, edge, h.sum())
 
+    def compressed_rows(self) -> Columns:
+        """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""
+        return Columns(self.rows.indptr, self.rows.indices, self.rows.data)
+
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
-        return self._gathered(self.by_column, chosen, scale)
-
-    def chosen_rows(self, chosen: NDArray[np.intp]) -> Columns:
-        """Return a copy of the chosen rows of X, compressed one after the other as the columns of X.T."""
-        return self._gathered(self.rows, chosen, np.ones(self.columns))
-
-    def _gathered(self, T: Any, chosen: NDArray[np.intp], scale: Array) -> Columns:
+        T = self.by_column
         lengths = T.indptr[chosen + 1] - T.indptr[chosen]
         indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         indices, data = np.empty(indptr[-1], T.indices.dtype), np.empty(indptr[-1])
@@ -336,6 +334,18 @@ class SparseDesign(Design):
         pieces = split_by_weight(indptr, max(1, min(MAX_PIECES, len(data) // BLOCK_VALUES)))
         run([lambda c=c: fill(c) for c in pieces], self.threads)  # type: ignore[misc]
         return Columns(indptr, indices, data)
+
+
+@kernel
+def _repeats(indptr, indices, seen):
+    """Tell whether a compressed row (or column) holds an index twice; ``seen`` starts at -1 for every index."""
+    for i in range(indptr.size - 1):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if seen[j] == i:
+                return True
+            seen[j] = i
+    return False
 
 
 @kernel
@@ -374,9 +384,10 @@ def _scatter(indptr, indices, data, r, out, squared):
 
 @kernel
 def _outer_products(indptr, indices, data, h, lower):
-    """Add the lower triangle of sum_i h_i x_i x_i.T; indices are sorted within a row."""
+    """Add the lower triangle of sum_i h_i x_i x_i.T."""
     for i in range(h.size):
         for e in range(indptr[i], indptr[i + 1]):
             a, x = indices[e], h[i] * data[e]
             for f in range(indptr[i], e + 1):
-                lower[a, indices[f]] += x * data[f]
+                b = indices[f]
+                lower[max(a, b), min(a, b)] += x * data[f]

@@ -57,6 +57,8 @@ class Penalty:
         Written so that nothing cancels. It is zero where u is a subgradient of the penalty at w; for L2 it is
         |l2 w - u|^2 / (2 l2).
         """
+        if self.smooth:
+            return float(((self.l2 * w - u) ** 2 / (2.0 * np.where(self.l2 > 0.0, self.l2, np.inf))).sum())
         size, along = np.abs(w), u * w >= 0.0
         over = np.maximum(np.abs(u) - self.l1, 0.0)
         under = np.maximum(self.l1 - np.abs(u), 0.0)

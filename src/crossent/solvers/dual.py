@@ -26,21 +26,22 @@ from crossent.solvers.newton_cg import NewtonCG
 
 Array = NDArray[np.float64]
 
-RUN = 16  # rows in stored order between two random jumps: nearly as fast as in order, converges as at random
+RUN = 16  # rows in stored order between two random jumps: as fast as in order, converges as at random
 EPOCHS_A_STEP = 8  # then the loop looks at the gap and shows progress
 TRIAL = 5  # epochs before the pace is judged
 PATIENCE = 30  # epochs to come for which conjugate gradients would need as long
 SETTLED = 1e-3  # a Newton step in u after which its error is a millionth
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
 INTERCEPT_HOLD = 40.0  # beta times the sum of the weights at least: less and b_k would not follow quickly
+SMALL_SHARE = 0.01  # of p (1 - p), by which a row may move for the others' balance
 CLAIMS = 3  # times the ascent may think itself done and be wrong
 
 
 class DualAscent:
     """Epochs of dual coordinate ascent while they are quick, then steps of Newton-CG from where they led.
 
-    An epoch is one pass over X on one thread. One more copy of X is made, its rows shuffled, or files sorted by class
-    would stall it; it is dropped before Newton's method begins.
+    An epoch is one pass over X, on one thread. Rows are visited in runs, in random order; one by one, which is slower,
+    if the file is sorted by class: that would stall the ascent.
     """
 
     name = "dual"
@@ -76,33 +77,34 @@ class DualAscent:
 
 
 class _Ascent:
-    """The state of the ascent: u and p' of every row, and the w they make, the intercept last if there is one."""
+    """The state of the ascent: u and p' of every row, and the w they make; the intercept with its centre b_k."""
 
     def __init__(self, objective: Objective):
         design = objective.design
         self.random = np.random.default_rng(0)
-        self.order = self.random.permutation(design.n)
-        self.rows = design.chosen_rows(self.order)
-        self.y, self.s = objective.y[self.order], objective.s[self.order]
+        self.rows = design.compressed_rows()
+        self.y, self.s = objective.y, objective.s
+        self.run_length = RUN if _mixed(self.y) else 1
         self.squares = self.rows.squares()
         least = INTERCEPT_HOLD / objective.total
         self.beta = max(INTERCEPT_SHARE * float(self.squares.mean()), least) if design.intercept else 0.0
         self.p = self.y.copy()  # the dual's zero: every row at its label, w = 0
         self.u = (2.0 * self.y - 1.0) * np.log(np.e**2 + self.s * self.squares)
         self.w = np.zeros(design.columns)
-        self.intercept = 0.0
-        self.centre = 0.0
+        self.intercept = self.centre = 0.0
         self.gaps: list[float] = []
         self.claims = 0
 
     def run(self, objective: Objective, target: float) -> bool:
         """Do some epochs; return whether it is worth while to do more, should the gap be above ``target`` still."""
-        starts = np.arange(0, len(self.y), RUN)
+        starts = np.arange(0, len(self.y), self.run_length)
         for _ in range(EPOCHS_A_STEP):
             objective.passes += 1.0
             self.random.shuffle(starts)
-            state = self.u, self.p, self.w, self.intercept
-            gap, self.intercept = _epoch(*self.rows.arrays, self.y, self.s, self.squares, starts, self.beta, *state)
+            numbers = self.run_length, self.beta, self.intercept
+            gap, self.intercept = _epoch(
+                *self.rows.arrays, self.y, self.s, self.squares, starts, self.u, self.p, self.w, *numbers
+            )
             self.gaps.append(gap)
             if self.beta > 0.0:
                 self.centre, self.intercept = self.intercept, 2.0 * self.intercept - self.centre
@@ -118,13 +120,12 @@ class _Ascent:
         return bool(pace * PATIENCE >= np.log(self.gaps[-1] / target))
 
     def dual_point(self, objective: Objective) -> DualPoint:
-        """Return the probabilities in the order of X's rows, and the gradient of the loss that they make."""
-        p = np.empty_like(self.p)
-        p[self.order] = self.p
-        gradient = -self.w
-        if objective.design.intercept:
-            gradient = np.append(gradient, (self.centre - self.intercept) / self.beta)
-        return DualPoint(p, gradient)
+        """Return a dual point: the rows' probabilities, after some moved so that with an intercept they balance."""
+        if not objective.design.intercept:
+            return DualPoint(self.p.copy(), -self.w)
+        p, w = self.p.copy(), self.w.copy()
+        _balance(*self.rows.arrays, self.y, self.s, p, w)
+        return DualPoint(p, -np.append(w, self.s @ (self.y - p)))
 
     def coefficients(self, objective: Objective) -> Array:
         """Return w, and the intercept below it."""
@@ -151,12 +152,41 @@ def _meeting(u, target, stiffness):
     return u
 
 
+def _mixed(y: Array) -> bool:
+    """Tell whether neighbours have the same label about as often as strangers: then the file is not sorted by class."""
+    chance = np.mean(y) ** 2 + np.mean(1.0 - y) ** 2
+    return bool(np.mean(np.abs(np.diff(y)) < 0.5) < 0.5 * (1.0 + chance)) if len(y) > 1 else False
+
+
 @kernel
-def _epoch(indptr, indices, data, y, s, squares, starts, beta, u, p, w, b):
+def _balance(indptr, indices, data, y, s, p, w):
+    """Move the probabilities of the first rows so that sum s (p - y) vanishes, each by its share of the curvature.
+
+    As many rows as it takes for none to move by more than a small share of p (1 - p).
+    """
+    excess = 0.0
+    for i in range(y.size):
+        excess += s[i] * (p[i] - y[i])
+    curvature, count = 0.0, 0
+    while count < y.size and curvature * SMALL_SHARE < abs(excess):
+        curvature += s[count] * p[count] * (1.0 - p[count])
+        count += 1
+    if curvature == 0.0:
+        return
+    share = excess / curvature
+    for i in range(count):
+        delta = share * p[i] * (1.0 - p[i])
+        if delta < p[i] and delta > p[i] - 1.0:
+            p[i] -= delta
+            column_add(indptr, indices, data, i, s[i] * delta, w)
+
+
+@kernel
+def _epoch(indptr, indices, data, y, s, squares, starts, u, p, w, run, beta, b):
     """Visit every row once; return the duality gap as met on the way, and the intercept."""
     gap = 0.0
     for start in starts:
-        for i in range(start, min(start + RUN, y.size)):
+        for i in range(start, min(start + run, y.size)):
             z = b + column_dot(indptr, indices, data, i, w)
             r = p[i] - y[i]
             gap += s[i] * (loss_at(z, y[i]) + conjugate_at(r, y[i]) - z * r)
