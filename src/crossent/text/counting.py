@@ -65,7 +65,9 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
     """
     scratch = scratch_for(offsets, analysis.mode)
     room = len(scratch.starts)
-    work = _Work(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.uint64))
+    work = _Work(
+        np.empty(room, np.int64), np.empty(room, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.uint64)
+    )
     stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
     ends = np.empty(len(offsets) - 1, np.int64)
     lack = np.zeros(3, np.int64)

@@ -36,7 +36,9 @@ def merge(tables: Sequence[tuple[Symbols, Ngrams]], min_n: int, joined: bool) ->
     places: list[list[Any]] = []
     for length in range(2, longest + 1):
         where = [slice(None) if longest == 2 else np.flatnonzero(np.abs(depth) == length) for depth in depths]
-        level, ranks = _next_level(tables, where, symbol_ranks, symbol_ranks if length == 2 else ngram_ranks, length == 2)
+        level, ranks = _next_level(
+            tables, where, symbol_ranks, symbol_ranks if length == 2 else ngram_ranks, length == 2
+        )
         for mine, k, rank in zip(ngram_ranks, where, ranks, strict=True):
             mine[k] = rank
         levels.append(level)

@@ -100,7 +100,9 @@ class _VocabularyVectorizer:
         analysis = analysis_of(self)
         if analysis is None:
             self._forget()
-            return super().fit(raw_documents, y)  # type: ignore[misc]
+            super().fit(raw_documents, y)  # type: ignore[misc]
+            self._take_over()
+            return self
         self._learn(raw_documents, analysis)
         return self
 
@@ -109,7 +111,10 @@ class _VocabularyVectorizer:
         analysis = analysis_of(self)
         if analysis is None:
             self._forget()
-            return super().fit_transform(raw_documents, y)  # type: ignore[misc]
+            X = super().fit_transform(raw_documents, y)  # type: ignore[misc]
+            X.sort_indices()
+            self._take_over()
+            return X
         return self._matrix(self._learn(raw_documents, analysis))
 
     def transform(self, raw_documents: Any) -> Any:
@@ -117,7 +122,7 @@ class _VocabularyVectorizer:
         analysis = analysis_of(self)
         vocabulary = self._ready(analysis)
         if analysis is None or vocabulary is None:
-            return super().transform(raw_documents)  # type: ignore[misc]
+            return self._matrix(self._counted_by_parent(raw_documents))
         return self._matrix(self._look_up(raw_documents, analysis, vocabulary))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -161,6 +166,14 @@ class _VocabularyVectorizer:
 
     def _forget(self) -> None:
         self._compact = self._terms = None
+
+    def _take_over(self) -> None:
+        """Keep what scikit-learn has learned beside the vocabulary."""
+
+    def _counted_by_parent(self, raw_documents: Any) -> matrix.Counted:
+        X = sklearn_text.CountVectorizer.transform(self, raw_documents)
+        rows = X.indices.astype(np.int32), X.data.astype(np.int32), np.diff(X.indptr).astype(np.int32)
+        return matrix.Counted([rows], X.shape[0], X.shape[1], np.zeros(0, np.int32))
 
     def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
         """Count the documents; keep the vocabulary, and of the counts what belongs to it."""
@@ -381,6 +394,9 @@ class TfidfVectorizer(_VocabularyVectorizer, sklearn_text.TfidfVectorizer):
     def _forget(self) -> None:
         super()._forget()
         self._idf = None
+
+    def _take_over(self) -> None:
+        self._idf = super().idf_ if self.use_idf else None
 
     def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
         counted = super()._learn(raw_documents, analysis)

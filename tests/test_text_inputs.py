@@ -1,0 +1,207 @@
+"""The promise: any kind of documents, any number of threads, any way to store a vectorizer: the same matrix."""
+
+import io
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import sklearn.feature_extraction.text as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import crossent.text.documents
+from crossent.errors import CrossentError
+from crossent.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+
+TEXTS = ["the cat sat", "", "Σίσυφος ΣΙΣΥΦΟΣ café", "the dog, the cat; THE end", "日本 語", "x_1 y2 z"] * 7
+
+
+def same(a, b):
+    return a.shape == b.shape and a.dtype == b.dtype and (a != b).nnz == 0 and np.array_equal(a.indices, b.indices)
+
+
+COLUMNS = {
+    "tuple": tuple,
+    "generator": iter,
+    "numpy objects": lambda texts: np.array(texts, dtype=object),
+    "numpy str": np.array,
+    "bytes": lambda texts: [text.encode() for text in texts],
+    "text and bytes": lambda texts: [text.encode() if k % 2 else text for k, text in enumerate(texts)],
+    "pandas": pd.Series,
+    "pandas objects": lambda texts: pd.Series(texts, dtype=object),
+    "polars": pl.Series,
+    "arrow": pa.array,
+    "arrow large": lambda texts: pa.array(texts, pa.large_string()),
+    "arrow view": lambda texts: pa.array(texts, pa.string_view()),
+    "arrow binary": lambda texts: pa.array([text.encode() for text in texts]),
+    "arrow dictionary": lambda texts: pa.array(texts).dictionary_encode(),
+    "arrow slice": lambda texts: pa.array(["before", *texts, "after"])[1:-1],
+    "arrow chunks": lambda texts: pa.chunked_array([texts[:5], [], texts[5:]]),
+    "stream of arrow": lambda texts: (pa.array(texts[k : k + 4]) for k in range(0, len(texts), 4)),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+@pytest.mark.parametrize("size", [17, crossent.text.documents.BLOCK_BYTES])
+def test_documents_of_any_kind(kind, size, monkeypatch):
+    monkeypatch.setattr(crossent.text.documents, "BLOCK_BYTES", size)
+    expected = reference.TfidfVectorizer(ngram_range=(1, 2)).fit(TEXTS).transform(TEXTS)
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2))
+    assert same(vectorizer.fit_transform(COLUMNS[kind](TEXTS)), expected)
+    assert same(vectorizer.transform(COLUMNS[kind](TEXTS)), expected)
+    hashed = reference.HashingVectorizer(n_features=64).transform(TEXTS)
+    assert same(HashingVectorizer(n_features=64).transform(COLUMNS[kind](TEXTS)), hashed)
+
+
+def test_files(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("the cat sat", encoding="utf-8")
+    assert CountVectorizer(input="filename").fit([path]).vocabulary_ == {"cat": 0, "sat": 1, "the": 2}
+    assert CountVectorizer(input="file").fit([io.StringIO("a cat")]).vocabulary_ == {"cat": 0}
+
+
+@pytest.mark.parametrize("decode_error", ["ignore", "replace"])
+@pytest.mark.parametrize("analyzer", ["word", "char"])
+def test_bad_utf8(decode_error, analyzer):
+    documents = [b"caf\xe9 ol\xe9", b"\xff\xfe", b"\xe2\x82", b"good \xf0\x9f\x98\x80 text"]
+    params = {"decode_error": decode_error, "analyzer": analyzer}
+    theirs = reference.CountVectorizer(**params).fit(documents)
+    for given_documents in (documents, pa.array(documents)):
+        ours = CountVectorizer(**params)
+        assert same(ours.fit_transform(given_documents), theirs.transform(documents))
+        assert ours.vocabulary_ == theirs.vocabulary_
+    with pytest.raises(UnicodeDecodeError):
+        CountVectorizer(analyzer=analyzer).fit(documents)
+    latin = [b"caf\xe9"]
+    assert CountVectorizer(encoding="latin-1").fit(latin).vocabulary_ == {"café": 0}
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=10), st.sampled_from(["word", "char", "char_wb"]))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_bytes_that_claim_to_be_text_do_no_harm(documents, analyzer):
+    """Arrow does not check that its strings are UTF-8: whatever they hold, every byte is read once and none beyond."""
+    column = pa.array(documents, pa.binary()).view(pa.string())
+    X = CountVectorizer(analyzer=analyzer, vocabulary=["a", "b"]).transform(column)
+    assert X.shape == (len(documents), 2)
+
+
+def test_lone_surrogates():
+    documents = ["a\ud800b cd", "\udfff", "ab cd"]
+    for analyzer in ("word", "char"):
+        theirs, ours = reference.CountVectorizer(analyzer=analyzer), CountVectorizer(analyzer=analyzer)
+        assert same(ours.fit_transform(documents), theirs.fit(documents).transform(documents))
+        assert ours.vocabulary_ == theirs.vocabulary_
+    with pytest.raises(UnicodeEncodeError):
+        HashingVectorizer(analyzer="char").transform(documents)
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ("one text", "string object received"),
+        (["a", 3], "document 1 is int"),
+        (["ab", None], "document 1 is NoneType"),
+        (["ab", np.nan], "np.nan is an invalid document"),
+        (pa.array(["ab", None]), "document 1 is missing"),
+        (pa.chunked_array([["ab"], ["cd", None]]), "document 2 is missing"),
+        (pd.Series(["ab", None]), "document 1 is missing"),
+        (pa.array([1, 2]), "column of int64"),
+        (pa.table({"a": ["x"], "b": ["y"]}), "table of 2 columns"),
+        ([], "empty"),
+    ],
+)
+@pytest.mark.parametrize("vectorizer", [CountVectorizer(), HashingVectorizer()])
+def test_bad_documents_are_named(vectorizer, documents, message):
+    with pytest.raises(ValueError, match=message):
+        vectorizer.fit_transform(documents)
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char_wb"])
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
+def test_any_number_of_threads(kind, analyzer, monkeypatch):
+    monkeypatch.setattr(crossent.text.documents, "BLOCK_BYTES", 3000)
+    rng = np.random.default_rng(0)
+    words = [f"w{k}" + "é" * (k % 3) + "long" * (k % 5) for k in range(3000)]
+    documents = [" ".join(rng.choice(words, 30, p=None) if k % 9 else []) for k in range(1000)]
+    params = {"analyzer": analyzer, "ngram_range": (1, 3)}
+    one = kind(n_jobs=1, **params).fit(documents)
+    expected = one.transform(documents)
+    for n_jobs in (2, 3, 8):
+        vectorizer = kind(n_jobs=n_jobs, **params)
+        X = vectorizer.fit_transform(documents)
+        assert same(X, expected)
+        assert np.array_equal(X.data.view(np.uint8), expected.data.view(np.uint8))
+        if kind is not HashingVectorizer:
+            arrays, others = vectorizer.to_arrays(), one.to_arrays()
+            assert all(np.array_equal(arrays[name], others[name]) for name in others)
+
+
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer])
+@pytest.mark.parametrize(
+    "params",
+    [{"ngram_range": (1, 3)}, {"analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 8}, {"token_pattern": "[a-z]+"}],
+)
+def test_stored_and_loaded(kind, params):
+    vectorizer = kind(**params).fit(TEXTS)
+    expected = vectorizer.transform(TEXTS)
+    arrays = vectorizer.to_arrays()
+    for array in arrays.values():
+        array.flags.writeable = False  # as arrays mapped from a file are
+    loaded = kind.from_arrays(arrays, **params)
+    assert same(loaded.transform(TEXTS), expected)
+    assert loaded.vocabulary_ == vectorizer.vocabulary_
+    again = pickle.loads(pickle.dumps(vectorizer))
+    assert same(again.transform(TEXTS), expected)
+    assert again.vocabulary_ == vectorizer.vocabulary_
+    fresh = clone(vectorizer)
+    with pytest.raises(NotFittedError):
+        fresh.transform(TEXTS)
+    assert same(fresh.fit_transform(TEXTS), vectorizer.fit_transform(TEXTS))
+
+
+def test_names_of_a_few_columns():
+    vectorizer = CountVectorizer(ngram_range=(1, 2)).fit(TEXTS)
+    names = vectorizer.get_feature_names_out()
+    assert vectorizer.names_of([3, 0, len(names) - 1]) == [names[3], names[0], names[-1]]
+    theirs = reference.CountVectorizer(ngram_range=(1, 2)).fit(TEXTS)
+    X = vectorizer.transform(TEXTS)
+    for ours, expected in zip(vectorizer.inverse_transform(X), theirs.inverse_transform(X), strict=True):
+        assert list(ours) == list(expected)
+
+
+def test_vocabulary_and_idf_may_be_set():
+    theirs, ours = reference.TfidfVectorizer(vocabulary=["cat", "dog"]), TfidfVectorizer(vocabulary=["cat", "dog"])
+    for vectorizer in (theirs, ours):
+        vectorizer.idf_ = np.array([1.5, 2.5])
+    assert same(ours.transform(TEXTS), theirs.transform(TEXTS))
+    ours = CountVectorizer()
+    ours.vocabulary_ = {"dog": 0, "cat": 1}
+    assert ours.transform(["cat cat dog"]).toarray().tolist() == [[1, 2]]
+
+
+def test_wrong_parameters_are_scikit_learns_to_refuse():
+    for params in (
+        {"ngram_range": (2, 1)},
+        {"ngram_range": "12"},
+        {"analyzer": "words"},
+        {"stop_words": "german"},
+        {"min_df": -1},
+    ):
+        with pytest.raises(ValueError, match=r"ngram_range|analyzer|stop_words|min_df"):
+            CountVectorizer(**params).fit(TEXTS)
+    with pytest.warns(UserWarning, match="stop_words"):
+        CountVectorizer(stop_words=["don't"]).fit(TEXTS)
+
+
+def test_error_in_the_stream_of_documents_is_raised():
+    def documents():
+        yield from ["some text"] * 100
+        raise CrossentError("the file ended in the middle")
+
+    with pytest.raises(CrossentError, match="in the middle"):
+        CountVectorizer().fit(documents())
