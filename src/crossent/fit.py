@@ -115,8 +115,8 @@ def fit(
     _check_classes(bound)
     with quiet_blas():
         name = choose(objective, solver)
-        w, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
-    return Fit(*_as_fitted(w, objective), certificate)
+        point, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
+    return Fit(*_as_fitted(point.w, objective), certificate)
 
 
 def penalised_objective(
@@ -145,7 +145,7 @@ def minimise(
     tol: float,
     max_iter: int,
     on_step: Callable[[Progress], Any] | None = None,
-) -> tuple[Array, Certificate]:
+) -> tuple[Point, Certificate]:
     """Step until the gap is certified, or say why not. The one loop of all methods."""
     began = time.perf_counter()
     objective = bound.objective
@@ -183,7 +183,7 @@ def minimise(
         outcome=outcome.value,
         converged=outcome is Outcome.CONVERGED,
     )
-    return point.w, certificate
+    return point, certificate
 
 
 def _progress(watch: _Watch, point: Point, gap: float, seconds: float) -> Progress:
