@@ -155,7 +155,7 @@ def train(
     model = Model(classes, fitted.coef, fitted.intercept, schema, encoder, fitted.certificate, {})
     tested = None
     if held_out.any():
-        with stages("testing"), suppress(KeyboardInterrupt):  # the weights are there: they are not to be lost
+        with suppress(KeyboardInterrupt), stages("testing"):  # the weights are there: they are not to be lost
             tested = evaluate(model.margins(table.filter(pa.array(held_out))), y[held_out], classes)
     model.metadata = {
         "crossent": __version__,

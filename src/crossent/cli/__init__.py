@@ -11,12 +11,9 @@ def main() -> None:
     try:
         from crossent.cli.app import app
 
-        app()
+        app(prog_name="crossent")
     except KeyboardInterrupt as error:
         _end(f"interrupted {error}".rstrip(), 1)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         if os.environ.get("CROSSENT_DEBUG"):
             raise

@@ -46,7 +46,7 @@ def derive(
       crossent derive model.safetensors --example "A terrible ending." --label 0 --html page.html
     """
     from crossent.cli.terminal import notes, out
-    from crossent.derivation import texts, verify, walk
+    from crossent.derivation import texts, walk
     from crossent.derivation.checks import require_sympy
     from crossent.derivation.examples import small
     from crossent.files import check_writable
@@ -62,7 +62,7 @@ def derive(
     followed = walk(shown, weight) if shown is not None else None
     if html is None and latex is None:
         console = out()
-        print_derivation(console, verify(POINTS, DIGITS), lang)
+        print_derivation(console, lang)
         if followed is not None:
             print_walk(console, followed, lang)
     if latex is not None:
@@ -154,24 +154,25 @@ def _rows(fitted: Any, table: Any, columns: Any) -> Rows | None:
 # ------------------------------------------------------------------------------------------ the terminal
 
 
-def print_derivation(console: Console, verification: Any, lang: str) -> None:
-    """Print every step with its rule, its condition and the verdict."""
-    from crossent.derivation import BIAS, CONSEQUENCES, LINES, TOOLS, texts
+def print_derivation(console: Console, lang: str) -> None:
+    """Print every step with its rule and its condition, each checked before it is printed."""
+    from crossent.derivation import BIAS, CONSEQUENCES, LINES, STEPS, TOOLS, texts, verify
     from crossent.errors import CrossentError
 
     t = texts(lang)["terminal"]
     console.print(f"[bold]{t['title']}[/]")
     console.print(t["setting"], markup=False)
+    failures: list[str] = []
     for heading, steps in ((t["tools"], TOOLS), (t["derivation"], (*LINES, BIAS)), (t["consequences"], CONSEQUENCES)):
         console.print(f"\n[bold cyan]{heading}[/]")
         for step in steps:
-            holds = all(check.passed for check in verification.of(step.key))
-            _print_step(console, step, holds, lang, whole=step not in LINES[1:])
-    if not verification:
-        raise CrossentError(f"{t['unproved']} {'; '.join(map(str, verification.failures))}")
-    steps_checked = len({check.key for check in verification.checks})
+            verification = verify(POINTS, DIGITS, [step])
+            failures += map(str, verification.failures)
+            _print_step(console, step, bool(verification), lang, whole=step not in LINES[1:])
+    if failures:
+        raise CrossentError(f"{t['unproved']} {'; '.join(failures)}")
     console.print(
-        "\n" + t["verified"].format(steps=steps_checked, points=POINTS, digits=DIGITS), style="green", markup=False
+        "\n" + t["verified"].format(steps=len(STEPS), points=POINTS, digits=DIGITS), style="green", markup=False
     )
 
 

@@ -1,0 +1,175 @@
+"""Promises of `crossent.train`: the test part is scikit-learn's split and has no say in anything that is learned,
+stages and steps are told, an interruption keeps the best weights, and what is asked wrongly is told in one line.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+
+import crossent
+from crossent.certificate import Outcome
+from crossent.errors import CrossentError, DataWarning
+from crossent.fit import Progress
+from crossent.table import Schema
+from crossent.training import split
+from test_model import rows_of_everything
+
+
+def numbers(n=400, classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3)) * [1e-3, 1.0, 1e3]
+    y = np.digitize(X @ [1e3, 1.0, 1e-3] + rng.logistic(size=n), np.linspace(-1, 1, classes + 1)[1:-1])
+    return {"a": X[:, 0], "b": X[:, 1], "c": X[:, 2], "y": y}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_split_is_scikit_learns(share, seed):
+    y = np.random.default_rng(seed).integers(0, 3, 100)
+    theirs = train_test_split(np.arange(100), test_size=share, stratify=y, random_state=seed)[1]
+    assert np.flatnonzero(split(y, share, seed)).tolist() == sorted(theirs.tolist())
+
+
+def test_the_test_part_has_no_say():
+    """Whatever stands in the rows held out, the weights, the vocabulary and C are the same."""
+    rows = rows_of_everything(300, 2)
+    labels = np.array([int(grade[1]) for grade in rows["grade"]])
+    held_out = np.flatnonzero(split(labels, 0.2, 3))
+    other = {name: list(values) for name, values in rows.items()}
+    for i in held_out:
+        other["age"][i], other["words"][i] = 1000.0, "unheard of"
+        other["job"][i] = "clerk"
+    asked = {"text": "words", "number": "age", "seed": 3, "C": [0.1, 1.0, 10.0]}
+    one, two = crossent.train(rows, "grade", **asked), crossent.train(other, "grade", **asked)
+    assert one.encoder.feature_names == two.encoder.feature_names
+    assert (one.coef == two.coef).all()
+    assert one.metadata["search"] == two.metadata["search"]
+    assert one.test.log_loss < two.test.log_loss
+
+
+def test_of_several_strengths_the_best_on_part_of_the_training_rows_is_taken():
+    rows = numbers()
+    model = crossent.train(rows, "y", C=(100.0, 1e-4, 0.5))
+    tried = model.metadata["search"]
+    assert [one["C"] for one in tried] == [1e-4, 0.5, 100.0]
+    assert model.metadata["settings"]["C"] == min(tried, key=lambda one: one["log_loss"])["C"]
+    alone = crossent.train(rows, "y", C=model.metadata["settings"]["C"])
+    np.testing.assert_allclose(model.coef, alone.coef, rtol=1e-3)
+
+
+@pytest.mark.parametrize("weights", ["balanced", {0: 3.0}, {0: 0.5, 1: 2.0}], ids=str)
+def test_class_weights_are_scikit_learns(weights):
+    rows = numbers()
+    model = crossent.train(rows, "y", class_weight=weights, test=0, tol=1e-12)
+    X = model.encoder.transform(pa.table({name: rows[name] for name in "abc"}))
+    theirs = LogisticRegression(class_weight=weights, tol=1e-10).fit(X, rows["y"])
+    np.testing.assert_allclose(model.coef, theirs.coef_, atol=1e-5)
+
+
+def test_what_happened_is_told():
+    told = []
+    model = crossent.train(numbers(), "y", C=[0.1, 1.0], watch=lambda stage, what: told.append((stage, what)))
+    stages = [stage for stage, what in told if what is None]
+    assert stages == ["reading", "encoding", "choosing C", "fitting", "testing"]
+    assert list(model.metadata["seconds"]) == stages
+    assert [what for stage, what in told if stage == "reading"][1] == model.schema
+    steps = [what for stage, what in told if stage == "fitting" and what is not None]
+    assert all(isinstance(step, Progress) for step in steps)
+    assert steps[-1].objective == model.certificate.objective
+    assert isinstance(model.schema, Schema)
+    assert model.metadata["rows"] == {"read": 400, "used": 400, "train": 320, "test": 80}
+
+
+def interrupting(stage, at):
+    """A watcher that presses Ctrl-C at a step of a stage."""
+
+    def watch(now, what):
+        if now == stage and isinstance(what, Progress) and what.n_iter == at:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+@pytest.mark.parametrize("stage", ["fitting", "choosing C"])
+def test_an_interruption_keeps_the_best_weights_and_says_so(stage, tmp_path):
+    C = [0.1, 1.0] if stage == "choosing C" else 1.0
+    model = crossent.train(numbers(), "y", C=C, tol=1e-14, watch=interrupting(stage, 1))
+    assert model.metadata["interrupted"]
+    assert model.certificate.outcome == Outcome.INTERRUPTED.value
+    assert not model.certificate.converged
+    assert np.abs(model.coef).max() > 0
+    assert model.test.accuracy > 0.6
+    model.save(tmp_path / "m")
+    assert crossent.load(tmp_path / "m").metadata["interrupted"]
+
+
+def test_an_interruption_before_there_are_weights_is_one():
+    def watch(stage, what):
+        if stage == "encoding":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crossent.train(numbers(), "y", watch=watch)
+
+
+def test_an_interruption_while_testing_keeps_the_weights():
+    def watch(stage, what):
+        if stage == "testing":
+            raise KeyboardInterrupt
+
+    assert crossent.train(numbers(), "y", watch=watch).test is None
+
+
+def test_a_fit_that_did_not_arrive_warns():
+    with pytest.warns(ConvergenceWarning, match=r"stopped at max_iter.*gap is .*, asked was 1e-06\. Give"):
+        model = crossent.train(numbers(), "y", max_iter=1)
+    assert not model.certificate.converged
+
+
+def test_rows_without_a_target_are_left_out_and_counted():
+    rows = {name: values.tolist() for name, values in numbers().items()}
+    rows["y"][3] = rows["y"][5] = None
+    with pytest.warns(DataWarning, match="missing in 2 of 400 rows"):
+        model = crossent.train(rows, "y")
+    assert model.metadata["rows"]["used"] == 398
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"C": 0}, "C is 0.0; give a positive number"),
+        ({"C": [1.0, float("nan")]}, "C is nan; give a positive"),
+        ({"C": []}, r"C is \[\]; give one value or several"),
+        ({"l1_ratio": 1.5}, "l1_ratio is 1.5; give a number from 0 to 1"),
+        ({"test": 1.0}, "test is 1.0; give a share"),
+        ({"tol": 0.0}, "tol is 0.0; give a positive"),
+        ({"max_iter": 0}, "max_iter is 0; give a whole"),
+        ({"seed": -1}, "seed is -1; give a whole"),
+        ({"class_weight": "even"}, "class_weight is 'even'; give 'balanced'"),
+        ({"class_weight": {7: 1.0}}, "class_weight names 7, which is none of the classes"),
+        ({"class_weight": {0: -1.0}}, "not negative"),
+        ({"test": 0.001}, "1 of 400 rows to test with 2 classes"),
+        ({"text": "nothing"}, "no column 'nothing'"),
+        ({"drop": ["a", "b", "c"]}, "no column is left to learn from"),
+        ({"target": "z"}, r"no column 'z' \(the target\)"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_one_line(asked, said):
+    with pytest.raises(CrossentError, match=said) as told:
+        crossent.train(numbers(), **{"target": "y", **asked})
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1] * 9, "one class only"),
+        ([0] * 8 + [1], "class 1 has one row only"),
+    ],
+)
+def test_targets_that_cannot_be_learned_are_told(labels, said):
+    with pytest.raises(CrossentError, match=said):
+        crossent.train({"x": [float(i) for i in range(9)], "y": pa.array(labels, pa.int64())}, "y")
