@@ -41,11 +41,12 @@ class Step:
 
     @property
     def number(self) -> str:
-        """The number as the textbook prints it; empty for a consequence."""
-        return self._number("en")
+        """The number in the textbook, ``"(4.61)"`` for each of its lines; empty for a consequence."""
+        return f"({self.key[:4]})" if self.key.startswith("4.") else ""
 
-    def _number(self, lang: str) -> str:
-        return str(texts(lang)["steps"][self.key].get("number", ""))
+    def title(self, lang: str = "en") -> str:
+        """The number and line, or the name of a consequence."""
+        return str(texts(lang)["steps"][self.key]["title"])
 
     def rule(self, lang: str = "en") -> str:
         """The rule that leads from the left side to the right side, in words."""
@@ -54,10 +55,6 @@ class Step:
     def condition(self, lang: str = "en") -> str:
         """What makes the step legal; empty where nothing is needed."""
         return str(texts(lang)["steps"][self.key].get("condition", ""))
-
-    def title(self, lang: str = "en") -> str:
-        """The number, or the name of a consequence."""
-        return self._number(lang) or str(texts(lang)["steps"][self.key]["title"])
 
     def show(self, style: Terminal, *, whole: bool = True) -> str:
         """Write both sides as one line in the given style; without ``whole``, the relation and the right side."""
@@ -80,7 +77,7 @@ class Step:
         from crossent.derivation.algebra import evaluate
         from crossent.derivation.settings import symbolic
 
-        algebra = symbolic(self.setting)
+        algebra = symbolic(self.setting)[-1]
         return evaluate(self.left, algebra), evaluate(self.right, algebra)
 
 

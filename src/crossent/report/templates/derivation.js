@@ -267,7 +267,7 @@ function speak(lang) {
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
   for (const item of document.querySelectorAll("[data-step]")) {
     const words = data.texts[lang].steps[item.dataset.step];
-    item.querySelector("[data-step-text=title]").textContent = words.number ?? words.title;
+    item.querySelector("[data-step-text=title]").textContent = words.title;
     item.querySelector("[data-step-text=rule]").textContent = words.rule;
     item.querySelector("[data-step-text=condition]").textContent = words.condition ? `${text("condition")} ${words.condition}` : "";
   }
