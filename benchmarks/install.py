@@ -33,7 +33,7 @@ def requirements(path: Path) -> list[str]:
 
 
 def install(name: str | None, *what: str) -> str | None:
-    """Install into an environment; the last line that says why it failed, or None."""
+    """Install into an environment; why it failed, or None."""
     command = [
         str(python(name)),
         "-m",
@@ -47,9 +47,12 @@ def install(name: str | None, *what: str) -> str | None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
-    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines()]
-    telling = [line for line in lines if "error" in line.lower() or "requires" in line.lower()]
-    return (telling or lines or ["pip failed"])[0].replace(str(ROOT), ".")
+    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    # pip quotes what the package's build printed: its last lines tell.
+    starts = [k for k, line in enumerate(lines) if line.endswith("of output]")]
+    ends = [k for k, line in enumerate(lines) if line == "[end of output]"]
+    told = lines[starts[0] + 1 : ends[0]][-2:] if starts and ends else [line for line in lines if "ERROR" in line][-1:]
+    return " ".join(told or lines[-1:] or ["pip failed"]).replace(str(ROOT), ".")
 
 
 def main() -> None:
