@@ -104,7 +104,7 @@ class DualBound:
             self.label_sums = np.bincount(y, weights=s, minlength=objective.n_classes)
         free = objective.penalty.free.reshape(-1)
         self.needs_newton = bool(free[: design.columns].any())
-        self.best = -np.inf  # the largest dual value that a method has shown
+        self.best = -np.inf  # the largest dual value seen, of any point
         self._column_sums: tuple[Array, Array] | None = None
 
     def gap(self, point: Point, step: Step | None = None) -> float:
@@ -114,19 +114,27 @@ class DualBound:
         what is left over of Newton's equation. That enters the bound as its product with twice the step's length: near
         the optimum, and there only, the optimum is that close.
         """
+        gap = self._gap_of_newton(point, step) if self.needs_newton else self._gap_of_gradient(point)
+        gap = min(gap, point.value - self.best + ROUNDING * point.value)
+        if step is None or step.leftover == 0.0:  # else it holds near the optimum only
+            self.best = max(self.best, point.value - gap)
+        return gap
+
+    def _gap_of_newton(self, point: Point, step: Step | None) -> float:
+        if step is None:
+            return np.inf
+        none = np.zeros_like(self.label_sums)
+        length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))
+        return self._divergence(point, 0.0, none, 1.0, step.dz) + 2.0 * step.leftover * length
+
+    def _gap_of_gradient(self, point: Point) -> float:
         objective = self.objective
-        if self.needs_newton:
-            if step is None:
-                return np.inf
-            none = np.zeros_like(self.label_sums)
-            length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))
-            return self._divergence(point, 0.0, none, 1.0, step.dz) + 2.0 * step.leftover * length
         tau, q, loss_gradient = self._feasible(point.loss_gradient)
         theta = objective.penalty.dual_scale(-loss_gradient)
         gap = objective.penalty.gap(point.w, -theta * loss_gradient)
         if tau > 0.0 or theta < 1.0:
             gap += self._divergence(point, tau, q, theta, np.empty((0, *point.z.shape[1:])))
-        return min(gap, point.value - self.best + ROUNDING * point.value)
+        return gap
 
     def observe(self, dual: DualPoint) -> None:
         """Keep the dual value of a point that a method has found, if it is the best so far: no pass, O(n) work."""

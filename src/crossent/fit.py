@@ -163,8 +163,11 @@ def minimise(
                     gap = bound.gap(point, step)
             stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
             outcome = Outcome.STOPPED if stop and gap > tol * point.value else watch.verdict(point, gap, step)
-            if outcome is None and step is not None:
+            if step is not None and outcome in {None, Outcome.CONVERGED}:
                 point = take_step(objective, point, step)
+                if outcome is Outcome.CONVERGED:  # the step was paid for by the certificate; it squares the error
+                    watch.n_iter += 1
+                    gap = min(gap, bound.gap(point))
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
     if not np.isfinite(gap):
