@@ -27,11 +27,12 @@ def draw(results: dict[str, Any], out: Path) -> None:
 def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
-    columns = min(COLUMNS, len(members))
+    columns = min(COLUMNS, max(2, len(members)))
     names = sorted({entry["name"] for _, record in members for entry in record["entries"] if not entry["ours"]})
     colours = {name: plt.get_cmap("tab20")(k % 20) for k, name in enumerate(names)}
     lines = math.ceil(len(members) / columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(4.2 * columns, 3.2 * lines + 0.6), squeeze=False)
+    size = (4.2 * columns, 3.2 * lines + 1.2)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
     for axis, (name, record) in zip(axes.flat, members, strict=False):
         for entry in record["entries"]:
             points = [(s["seconds"], s["gap"]) for s in entry["curve"] if s["gap"] and s["gap"] > 0]
@@ -48,11 +49,8 @@ def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> 
     for axis in axes.flat[len(members) :]:
         axis.set_visible(False)
     handles = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.suptitle(f"{group}: relative duality gap against seconds, each point one setting")
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center" if False else "lower center", ncols=6, fontsize=8
-    )
-    figure.tight_layout(rect=(0, 0.5 / (3.2 * lines + 0.6), 1, 1))
+    figure.suptitle(f"{group}: relative duality gap against seconds; each point is one setting", fontsize=10)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2 * columns, fontsize=7)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
