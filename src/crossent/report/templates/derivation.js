@@ -116,9 +116,9 @@ function touch(plot, { X, Y, box }, at, value, slope) {
 }
 /** What the tangent says, on the side of the point where a convex or rising curve leaves room. */
 function note(plot, { X, Y, box }, at, value, before, words) {
-  const room = before ? X(at) - box.left > 130 : box.right - X(at) < 130; // else it would leave the box
-  const y = Math.max(box.top + 4, Y(value) - 14);
-  svg(plot, "text", { class: "note", x: X(at) + (room ? -12 : 12), y: before && !room ? Y(value) + 24 : y, "text-anchor": room ? "end" : "start" }, words);
+  const left = before ? X(at) - box.left > 130 : box.right - X(at) < 130; // else it would leave the box
+  const y = left === before ? Math.max(box.top + 4, Y(value) - 14) : Math.min(box.bottom - 6, Y(value) + 24);
+  svg(plot, "text", { class: "note", x: X(at) + (left ? -12 : 12), y, "text-anchor": left ? "end" : "start" }, words);
 }
 
 // ---------------------------------------------------------------- the weight's range: wide enough to sweep the sigmoid
