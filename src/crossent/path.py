@@ -20,6 +20,7 @@ from crossent.design import DenseDesign, Design, SparseDesign, as_design
 from crossent.errors import CrossentError
 from crossent.fit import minimise, penalised_objective
 from crossent.objective import Objective, Point
+from crossent.penalty import Penalty
 from crossent.solvers import SOLVERS, choose
 
 Array = NDArray[np.float64]
@@ -27,6 +28,7 @@ Array = NDArray[np.float64]
 AHEAD = 2  # fits for which one selection of columns is made
 WORTHWHILE = 0.5  # share of X's values above which a selection is not copied
 REFITS = 10
+INNER = 0.9  # share of the gap for the fit on the selected columns
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,12 @@ def logistic_path(
     with quiet_blas():
         null = null_point(design, labels, s, K)
         if Cs is None:
-            first = first_C(null, l1_ratio, design.columns)
+            first = first_penalty(null, l1_ratio, design.columns)
             grid = first * C_min_ratio ** -(np.arange(n_Cs) / max(1, n_Cs - 1))
         else:
             grid = np.sort(np.asarray(Cs, dtype=np.float64))
         fits = []
-        for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter, null)):
+        for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter)):
             fits.append(done)
             if on_fit is not None:
                 on_fit(index, float(grid[index]), done.features)
@@ -140,8 +142,8 @@ def logistic_path(
         objectives=np.array([done.point.value for done in fits]),
         deviance_ratios=np.array([1.0 - done.loss / null.value for done in fits]),
         nonzeros=np.array([done.features for done in fits], dtype=np.int64),
-        converged=np.array([done.gap <= tol for done in fits]),
-        passes=sum(done.passes for done in fits),
+        converged=np.array([done.converged for done in fits]),
+        passes=sum(done.objective.passes for done in fits),
         l1_ratio=l1_ratio,
     )
 
@@ -152,39 +154,46 @@ def null_point(design: Design, y: NDArray[Any], s: Array, n_classes: int) -> Poi
     return objective.at(np.zeros(objective.shape), np.zeros((design.n, *objective.shape[1:])))
 
 
-def first_C(null: Point, l1_ratio: float, columns: int) -> float:
+def first_penalty(null: Point, l1_ratio: float, columns: int) -> float:
     """Return the largest C at which all weights are zero: l1_ratio / max |X.T r|, r the residual without features."""
     largest = float(np.abs(null.loss_gradient[:columns]).max(initial=0.0))
     return l1_ratio / largest if largest > 0.0 else 1.0
 
 
 @dataclass(frozen=True)
-class Step:
-    """One fit of a path: its point on all columns, and what is said of it. ``loss`` is for C = 1."""
+class WarmFit:
+    """One fit of a path: its point on all columns, what is proved of it and what it took."""
 
     point: Point
+    objective: Objective
     C: float
-    loss: float
     gap: float
-    passes: float
-    columns: int
+    n_iter: int
+    converged: bool
+
+    @property
+    def loss(self) -> float:
+        """The weighted loss, for C = 1."""
+        return (self.point.value - self.objective.penalty.value(self.point.w)) / self.C
 
     @property
     def coef(self) -> Array:
         """The coefficients, of shape (1, d) or (K, d)."""
-        w = self.point.w[: self.columns]
+        w = self.point.w[: self.objective.design.columns]
         return w.T if w.ndim == 2 else w[None, :]
 
     @property
     def intercept(self) -> Array:
         """The intercepts, of shape (1,) or (K,)."""
-        b = self.point.w[self.columns :]
-        return np.zeros(self.point.w[:1].size) if not len(b) else np.atleast_1d(b[0])
+        w = self.point.w
+        if not self.objective.design.intercept:
+            return np.zeros(1 if w.ndim == 1 else w.shape[1])
+        return w[-1:] if w.ndim == 1 else w[-1]
 
     @property
     def features(self) -> int:
         """How many features have a weight in any class."""
-        return int(np.count_nonzero(np.abs(self.coef).sum(axis=0)))
+        return int(self.coef.any(axis=0).sum())
 
 
 def warm_fits(
@@ -194,57 +203,79 @@ def warm_fits(
     n_classes: int,
     Cs: Array,
     l1_ratio: float,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    solver: str = "auto",
+) -> Iterator[WarmFit]:
+    """Yield the fits for increasing C, each from the one before; with L1 on the columns that the strong rule keeps."""
+    null = null_point(design, y, s, n_classes)
+    if l1_ratio > 0.0:
+        yield from _screened_fits(design, y, s, n_classes, Cs, l1_ratio, tol, max_iter, null)
+        return
+    w = null.w
+    for C in Cs.tolist():
+        objective = penalised_objective(design, y, s, n_classes, C, 0.0)
+        point, certificate = minimise(DualBound(objective), SOLVERS[choose(objective, solver)](), w, tol, max_iter)
+        w = point.w
+        yield WarmFit(point, objective, C, certificate.relative_gap, certificate.n_iter, certificate.converged)
+
+
+def _screened_fits(
+    design: Design,
+    y: NDArray[Any],
+    s: Array,
+    n_classes: int,
+    Cs: Array,
+    l1_ratio: float,
     tol: float,
     max_iter: int,
     null: Point,
-) -> Iterator[Step]:
-    """Yield the fits for increasing C, each from the one before, on the columns that the strong rule keeps."""
-    w, gradient, before = null.w, null.loss_gradient, first_C(null, l1_ratio, design.columns)
+) -> Iterator[WarmFit]:
     selection = _Selection(design)
+    w, gradient, before = null.w, null.loss_gradient, first_penalty(null, l1_ratio, design.columns)
     for C in Cs.tolist():
         objective = penalised_objective(design, y, s, n_classes, C, l1_ratio)
         bound = DualBound(objective)
-        needed = selection.strong(w, gradient, before, C, l1_ratio)
+        chosen = selection.strong(w, gradient, before, C, l1_ratio)
+        spare = selection.strong(w, gradient, before, C * (C / before) ** AHEAD, l1_ratio)
+        n_iter = 0
         for _ in range(REFITS):
-            chosen = selection.cover(
-                needed, lambda: selection.strong(w, gradient, before, C * (C / before) ** AHEAD, l1_ratio)
-            )
-            point = _fit_selected(objective, selection, w, chosen, tol, max_iter)
+            chosen = selection.cover(chosen, spare)
+            point, steps = _fit_selected(objective, selection, w, tol, max_iter)
+            w, n_iter = point.w, n_iter + steps
             gap = bound.gap(point)
-            violators = np.abs(point.loss_gradient[: design.columns]) > l1_ratio * (1.0 + tol)
-            missing = selection.any_class(violators) & ~chosen
-            w = point.w
-            if gap <= tol * point.value or not missing.any():
+            wrong = (
+                selection.any_class(np.abs(point.loss_gradient[: design.columns]) > l1_ratio * (1.0 + tol)) & ~chosen
+            )
+            if gap <= tol * point.value or not wrong.any():
                 break
-            needed = chosen | missing
+            chosen = chosen | wrong
         gradient, before = point.loss_gradient / C, C
-        loss = (point.value - objective.penalty.value(point.w)) / C
-        yield Step(point, C, loss, gap / point.value, objective.passes, design.columns)
+        yield WarmFit(point, objective, C, gap / point.value, n_iter, gap <= tol * point.value)
 
 
 def _fit_selected(
-    objective: Objective, selection: _Selection, w: Array, chosen: NDArray[np.bool_], tol: float, max_iter: int
-) -> Point:
-    """Return the point, on all columns, where the fit on the selected columns ended."""
+    objective: Objective, selection: _Selection, w: Array, tol: float, max_iter: int
+) -> tuple[Point, int]:
+    """Return the point, on all columns, where the fit on the selected columns ended, and its steps."""
     design = selection.design
-    kept = np.append(chosen, np.ones(design.width - design.columns, dtype=bool))
-    penalty = type(objective.penalty)(objective.penalty.l1[kept], objective.penalty.l2[kept])
+    kept = np.append(selection.chosen, np.ones(design.width - design.columns, dtype=bool))
+    penalty = Penalty(objective.penalty.l1[kept], objective.penalty.l2[kept])
     part = Objective(design, objective.y, objective.s, penalty, objective.n_classes)
-    solver = SOLVERS[choose(part)]()
-    inner, _ = minimise(DualBound(part), solver, w[kept], 0.5 * tol, max_iter)
+    inner, certificate = minimise(DualBound(part), SOLVERS[choose(part)](), w[kept], INNER * tol, max_iter)
     objective.passes += part.passes * design.values / max(1, objective.design.values)
-    z = design.dot(inner)
     w = np.zeros(objective.shape)
-    w[kept] = inner
-    return objective.at(w, z)
+    w[kept] = inner.w
+    return objective.at(w, inner.z), certificate.n_iter
 
 
 class _Selection:
     """The columns of a design that are fitted at present, as a design of their own."""
 
     def __init__(self, whole: Design):
-        self.whole = self.design = whole
-        self.chosen: NDArray[np.bool_] | None = None
+        self.whole = whole
+        self.chosen: NDArray[np.bool_] = np.zeros(whole.columns, dtype=bool)
+        self.design = _design_of(whole.scaled_columns(np.empty(0, np.intp), np.ones(whole.n)), whole)
 
     @staticmethod
     def any_class(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -257,12 +288,11 @@ class _Selection:
         threshold = l1_ratio * (2.0 / C - 1.0 / before)
         return self.any_class((np.abs(gradient[:columns]) >= threshold) | (w[:columns] != 0.0))
 
-    def cover(self, needed: NDArray[np.bool_], more: Callable[[], NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        """Make the design hold the columns needed; when it has to be copied, ``more`` of them."""
-        if self.chosen is None or (needed & ~self.chosen).any():
-            self.chosen = needed | more()
-            indices = np.flatnonzero(self.chosen)
-            columns = self.whole.scaled_columns(indices, np.ones(self.whole.n))
+    def cover(self, needed: NDArray[np.bool_], spare: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Make the design hold the columns needed, and return which it holds; if it must be copied, ``spare`` too."""
+        if (needed & ~self.chosen).any():
+            self.chosen = needed | spare
+            columns = self.whole.scaled_columns(np.flatnonzero(self.chosen), np.ones(self.whole.n))
             if len(columns.data) > WORTHWHILE * self.whole.values:
                 self.chosen = np.ones(self.whole.columns, dtype=bool)
                 self.design = self.whole
