@@ -6,9 +6,7 @@ Validation, labels, weights and prediction live here; the mathematics does not. 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from math import isfinite
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,26 +21,14 @@ from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, Outcome
-from crossent.design import SMALL, as_design
-from crossent.equations import cross_entropy, log_sum_exp_above
 from crossent.errors import CrossentError
 from crossent.fit import fit
-from crossent.margins import probabilities_into
-from crossent.solvers import SOLVERS
+from crossent.parameters import check_parameters, method, strengths
+from crossent.scoring import all_finite, log_probabilities, margins, margins_if_finite, probabilities
 from crossent.stepping import Steps
 
 Array = NDArray[np.float64]
-
-HINTS = {  # scikit-learn's solver names, and what they mean here
-    "lbfgs": "auto",
-    "liblinear": "auto",
-    "sag": "auto",
-    "saga": "auto",
-    "newton-cg": "newton-cg",
-    "newton-cholesky": "cholesky",
-}
 
 
 class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -104,6 +90,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     >>> model.certificate_.converged
     True
     """
+
+    coef_: Any
+    intercept_: Array
 
     def __init__(
         self,
@@ -172,13 +161,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             When the gap that was asked for is not reached: with the one that was, and what to do.
         """
-        _check_parameters(self)
-        C, l1_ratio = _strengths(self)
-        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype="numeric")
-        check_classification_targets(y)
-        encoder = LabelEncoder()
-        codes = encoder.fit_transform(y)
-        self.classes_ = encoder.classes_
+        check_parameters(self)
+        C, l1_ratio = strengths(self)
+        X, codes = self._encoded(X, y)
         if len(self.classes_) < 2:
             raise CrossentError(f"y has one class, {self.classes_[0]!r}; give rows of at least two classes")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -193,7 +178,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             sample_weight=self._weights(codes, sample_weight),
             tol=self.tol,
             max_iter=self.max_iter,
-            solver=_method(self.solver, C, l1_ratio),
+            solver=method(self.solver, C, l1_ratio),
             start=self._start(X.shape[1]),
             n_jobs=self.n_jobs,
             on_step=steps.listener,
@@ -206,6 +191,27 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if not self.certificate_.converged:
             warnings.warn(_shortfall(self.certificate_), ConvergenceWarning, stacklevel=3)
         return self
+
+    def _encoded(self, X: Any, y: Any) -> tuple[Any, NDArray[np.int64]]:
+        """Return X, checked, and the codes of the labels; learn classes and columns. Plain arrays need few checks."""
+        if (
+            _is_plain(X)
+            and all_finite(X)
+            and type(y) is np.ndarray
+            and y.dtype.kind in "biu"
+            and y.shape == X.shape[:1]
+        ):
+            self.classes_, codes = np.unique(y, return_inverse=True)
+            if 2 * len(self.classes_) <= len(y):  # otherwise scikit-learn has something to say about it
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+                return X, codes
+        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype="numeric")
+        check_classification_targets(y)
+        encoder = LabelEncoder()
+        codes = encoder.fit_transform(y)
+        self.classes_ = encoder.classes_
+        return X, codes
 
     def _weights(self, codes: NDArray[np.int64], sample_weight: ArrayLike | None) -> Array | None:
         """Return the rows' weights times their classes', or None for ones."""
@@ -220,8 +226,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 raise CrossentError(
                     f"sample_weight has shape {weights.shape}; give one weight for each of {len(codes)} rows"
                 )
-            if weights.min() < 0.0:
-                raise CrossentError(f"sample_weight of row {weights.argmin()} is {weights.min():g}; weights are >= 0")
         if self.class_weight is not None:
             if isinstance(self.class_weight, str):
                 of_class = compute_class_weight(
@@ -231,6 +235,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             weights = of_class[codes] if weights is None else weights * of_class[codes]
         if weights is not None:
+            if weights.min() < 0.0:
+                raise CrossentError(f"the weight of row {weights.argmin()} is {weights.min():g}; weights are >= 0")
             if not weights.any():
                 raise CrossentError("Sample weights must contain at least one non-zero number; all rows have weight 0")
             empty = np.bincount(codes, weights, len(self.classes_)) <= 0.0
@@ -275,14 +281,15 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Cost: half a pass over X.
         """
-        X = self._rows(X)
+        if not hasattr(self, "coef_"):
+            check_is_fitted(self)
         coef = _dense(self.coef_)
-        if isinstance(X, np.ndarray) and X.size < SMALL:
-            z = X @ coef.T + self.intercept_
-            return z[:, 0] if z.shape[1] == 1 else z
-        v = np.vstack([coef.T, self.intercept_]).astype(np.float64, copy=False)
-        with quiet_blas():
-            return as_design(X, n_jobs=self.n_jobs).dot(v[:, 0] if v.shape[1] == 1 else v)
+        if _is_plain(X) and X.shape[1] == coef.shape[1] and not hasattr(self, "feature_names_in_"):
+            z = margins_if_finite(X, coef, self.intercept_, self.n_jobs)
+            if z is not None:
+                return z
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        return margins(X, coef, self.intercept_, self.n_jobs)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row."""
@@ -291,111 +298,16 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, shape (n, K), columns in the order of ``classes_``."""
-        z = self.decision_function(X)
-        p = np.empty((len(z), 2) if z.ndim == 1 else z.shape)
-        probabilities_into(z, p)
-        return p
+        return probabilities(self.decision_function(X), self.n_jobs)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of each class's probability, shape (n, K): exact also where it rounds to 0 or 1."""
-        z = self.decision_function(X)
-        if z.ndim == 1:
-            return -cross_entropy(z[:, None], [[0.0, 1.0]])
-        below = z - z.max(axis=1, keepdims=True)
-        return below - log_sum_exp_above(below)[:, None]
-
-    def _rows(self, X: Any) -> Any:
-        """Return X, checked. A plain array of the right shape takes the short way: microseconds for one row."""
-        if not hasattr(self, "coef_"):
-            check_is_fitted(self)
-        if (
-            type(X) is np.ndarray
-            and X.dtype == np.float64
-            and X.ndim == 2
-            and X.shape[1] == self.coef_.shape[1]
-            and X.size > 0
-            and not hasattr(self, "feature_names_in_")
-            and isfinite(X.sum())
-        ):
-            return X
-        return validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        return log_probabilities(self.decision_function(X), self.n_jobs)
 
 
-# ---------------------------------------------------------------- parameters
-
-_SOLVERS = ("auto", *sorted({*SOLVERS, *HINTS}))
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_)
-
-
-_ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "penalty": ("'l1', 'l2', 'elasticnet' or None", lambda v: v in {"l1", "l2", "elasticnet", "deprecated", None}),
-    "C": ("a positive number, np.inf for no penalty", lambda v: _is_real(v) and v > 0),
-    "l1_ratio": ("a number from 0 to 1", lambda v: v is None or (_is_real(v) and 0 <= v <= 1)),
-    "dual": ("True or False", _is_flag),
-    "tol": ("a number >= 0", lambda v: _is_real(v) and v >= 0),
-    "fit_intercept": ("True or False", _is_flag),
-    "intercept_scaling": ("a positive number", lambda v: _is_real(v) and v > 0),
-    "class_weight": ("a dict, 'balanced' or None", lambda v: v is None or isinstance(v, dict) or v == "balanced"),
-    "solver": (f"one of {', '.join(_SOLVERS)}", lambda v: v in _SOLVERS),
-    "max_iter": ("an integer >= 0", lambda v: _is_integer(v) and v >= 0),
-    "verbose": ("an integer >= 0", lambda v: _is_flag(v) or (_is_integer(v) and v >= 0)),
-    "warm_start": ("True or False", _is_flag),
-    "n_jobs": ("an integer or None", lambda v: v is None or _is_integer(v)),
-}
-
-
-def _check_parameters(estimator: LogisticRegression) -> None:
-    for name, (allowed, holds) in _ALLOWED.items():
-        value = getattr(estimator, name)
-        if not holds(value):
-            raise CrossentError(f"{name} is {value!r}; it must be {allowed}")
-
-
-def _strengths(estimator: LogisticRegression) -> tuple[float, float]:
-    """Return C and l1_ratio, once the deprecated ``penalty`` has had its say."""
-    penalty, C, l1_ratio = estimator.penalty, estimator.C, estimator.l1_ratio
-    if penalty == "deprecated":
-        if l1_ratio is None:
-            warnings.warn("'l1_ratio=None' was deprecated in scikit-learn 1.8; use l1_ratio=0", FutureWarning, 3)
-        return C, l1_ratio or 0.0
-    warnings.warn(
-        "'penalty' was deprecated in scikit-learn 1.8; use l1_ratio (0 for 'l2', 1 for 'l1') or C=np.inf (for None)",
-        FutureWarning,
-        3,
-    )
-    if penalty == "elasticnet":
-        if l1_ratio is None:
-            raise CrossentError("penalty is 'elasticnet' and l1_ratio None; give l1_ratio, from 0 to 1")
-        return C, l1_ratio
-    if l1_ratio is not None and 0 < l1_ratio < 1:
-        warnings.warn(
-            f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})", UserWarning, 3
-        )
-    elif penalty is not None and l1_ratio != (penalty == "l1"):
-        warnings.warn(
-            f"Inconsistent values: penalty={penalty} with l1_ratio={l1_ratio}; penalty is used", UserWarning, 3
-        )
-    if penalty is None and C != 1.0:
-        warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", UserWarning, 3)
-    return (np.inf if penalty is None else C), float(penalty == "l1")
-
-
-def _method(solver: str, C: float, l1_ratio: float) -> str:
-    """Return the name of our method for the one that was asked for."""
-    if solver in HINTS and l1_ratio > 0.0 and not np.isinf(C):
-        return "auto"
-    return HINTS.get(solver, solver)
+def _is_plain(X: Any) -> bool:
+    """Tell whether X is an array that needs no check but for being finite: two axes, float64, not empty."""
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype == np.float64 and X.size > 0 and X.flags.forc
 
 
 def _shortfall(certificate: Certificate) -> str:

@@ -156,8 +156,9 @@ def probabilities_into(z, p):
     """Write the softmax of each row of z into p, which may be z; of z of shape (n,), sigma(-z) and sigma(z)."""
     if z.ndim == 1:
         for i in range(z.size):
-            p[i, 0] = sigmoid_at(-z[i])
             p[i, 1] = sigmoid_at(z[i])
+        for i in range(z.size):  # a loop of its own vectorises better
+            p[i, 0] = sigmoid_at(-z[i])
     else:
         for i in range(z.shape[0]):
             softmax_row(z, p, i)

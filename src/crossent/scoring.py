@@ -1,0 +1,103 @@
+"""Margins and probabilities of new rows: fast for one row, and on all threads for many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.blocks import BLOCK_VALUES, cores, quiet_blas, run, split
+from crossent.design import as_design
+from crossent.equations import cross_entropy, log_sum_exp_above
+from crossent.jit import kernel
+from crossent.margins import probabilities_into
+
+Array = NDArray[np.float64]
+
+
+def margins(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array:
+    """Return z = X w + b, of shape (n,) for one row of coefficients, (n, K) for K: half a pass.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n, d), of finite values
+    coef : array of shape (1 or K, d)
+    intercept : array of shape (1,) or (K,)
+    n_jobs : int, optional
+        Threads; all cores by default.
+    """
+    v = np.vstack([coef.T, intercept]).astype(np.float64, copy=False)
+    with quiet_blas():
+        return as_design(X, n_jobs=n_jobs).dot(v[:, 0] if len(coef) == 1 else v)
+
+
+def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array | None:
+    """Return what ``margins`` does, for an array of float64, or None when a value is not finite; in one read of X."""
+    z = np.empty(len(X) if len(coef) == 1 else (len(X), len(coef)))
+    if z.ndim == 1 and X.flags.c_contiguous:
+        w, b = coef[0].astype(np.float64, copy=False), float(intercept[0])
+
+        def fill(rows: slice) -> bool:
+            return _margins_into(X[rows], w, b, z[rows])
+    else:
+
+        def fill(rows: slice) -> bool:
+            block = X[rows]
+            np.add(block @ (coef[0] if z.ndim == 1 else coef.T), intercept, out=z[rows])
+            return all_finite(block)
+
+    return z if all(_by_rows(fill, X, n_jobs)) else None
+
+
+def probabilities(z: Array, n_jobs: int | None = None) -> Array:
+    """Return the probability of each class, of shape (n, 2) for z of shape (n,), else (n, K)."""
+    p = np.empty((len(z), 2) if z.ndim == 1 else z.shape)
+    _by_rows(lambda rows: probabilities_into(z[rows], p[rows]), z, n_jobs)
+    return p
+
+
+def log_probabilities(z: Array, n_jobs: int | None = None) -> Array:
+    """Return the logarithms of ``probabilities``, exact also where those round to 0 or 1."""
+    out = np.empty((len(z), 2) if z.ndim == 1 else z.shape)
+
+    def fill(rows: slice) -> None:
+        if z.ndim == 1:
+            out[rows, 0], out[rows, 1] = -cross_entropy(z[rows], 0.0), -cross_entropy(z[rows], 1.0)
+        else:
+            below = z[rows] - z[rows].max(axis=1, keepdims=True)
+            out[rows] = below - log_sum_exp_above(below)[:, None]
+
+    _by_rows(fill, z, n_jobs)
+    return out
+
+
+def all_finite(X: Array) -> bool:
+    """Tell in one read whether all values are finite; False also where the sum of their squares is not."""
+    values = X.ravel(order="K")
+    return isfinite(values.dot(values))
+
+
+def _by_rows(block: Callable[[slice], Any], X: NDArray[Any], n_jobs: int | None) -> list[Any]:
+    """Call ``block`` on slices of the rows of X, on all threads when there are many, and return the results."""
+    if X.size < BLOCK_VALUES:
+        return [block(slice(len(X)))]
+    pieces = split(len(X), BLOCK_VALUES * len(X) // X.size)
+    with quiet_blas():
+        return run([lambda rows=rows: block(rows) for rows in pieces], cores(n_jobs))  # type: ignore[misc]
+
+
+@kernel
+def _margins_into(X, w, b, z):
+    """Write X @ w + b into z; tell whether all values of X are finite: 0 x is 0 for those, and nothing else's is."""
+    spoiled = 0.0
+    for i in range(X.shape[0]):
+        total, zero = 0.0, 0.0
+        for j in range(X.shape[1]):
+            total += X[i, j] * w[j]
+            zero += X[i, j] * 0.0
+        z[i] = total + b
+        spoiled += zero
+    return spoiled == 0.0
