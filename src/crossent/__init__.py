@@ -22,6 +22,9 @@ _HOME = {
     "gradient": "objective",
     "gradient_descent": "solvers.descent",
     "LogisticRegression": "estimators",
+    "LogisticRegressionCV": "cv",
+    "logistic_path": "path",
+    "plot_path": "path",
     "CrossentError": "errors",
     "DataWarning": "errors",
 }

@@ -57,13 +57,16 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "verbose": ("an integer >= 0", lambda v: _is_flag(v) or (_is_integer(v) and v >= 0)),
     "warm_start": ("True or False", _is_flag),
     "n_jobs": ("an integer or None", lambda v: v is None or _is_integer(v)),
+    "refit": ("True or False", _is_flag),
+    "use_legacy_attributes": ("True or False", _is_flag),
+    "selection": ("'best' or '1se'", lambda v: _is_one_of(v, ("best", "1se"))),
 }
 
 
 def check_parameters(estimator: Any) -> None:
     """Refuse, in one line, a parameter of an estimator that has no meaning."""
-    for name, (allowed, holds) in _ALLOWED.items():
-        value = getattr(estimator, name)
+    for name, value in estimator.get_params(deep=False).items():
+        allowed, holds = _ALLOWED.get(name, ("anything", lambda _: True))
         if not holds(value):
             raise CrossentError(f"{name} is {value!r}; it must be {allowed}")
 

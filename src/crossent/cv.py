@@ -1,0 +1,441 @@
+"""The right C by cross-validation: ``LogisticRegressionCV``, scikit-learn's face on warm-started fits.
+
+The folds share one X: a fold is a vector of row weights, zero on the rows that are held out, so nothing is copied and
+the held-out margins come with the fit. Folds run side by side on the cores; each walks the grid from small to large C,
+every fit starting from the one before.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from crossent.blocks import cores, quiet_blas, run
+from crossent.design import Design, as_design
+from crossent.equations import cross_entropy, softmax_cross_entropy
+from crossent.errors import CrossentError
+from crossent.estimators import LogisticRegression
+from crossent.fit import fit
+from crossent.parameters import check_parameters, method
+from crossent.path import warm_fits
+
+Array = NDArray[np.float64]
+Score = Callable[[int, Array, Any], float]
+
+SMALLEST_C, LARGEST_C = 1e-4, 1e4  # scikit-learn's grid
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What cross-validation found.
+
+    Attributes
+    ----------
+    scores : array of shape (n_folds, n_l1_ratios, n_Cs)
+    coefs : array of shape (n_folds, n_l1_ratios, n_Cs, 1 or K, d + 1)
+        The intercept last; without it when none is fitted.
+    n_iter : int array of shape (n_folds, n_l1_ratios, n_Cs)
+    gaps : array of shape (n_folds, n_l1_ratios, n_Cs)
+        Certified relative gaps.
+    converged : bool array of shape (n_folds, n_l1_ratios, n_Cs)
+    """
+
+    scores: Array
+    coefs: Array
+    n_iter: NDArray[np.int32]
+    gaps: Array
+    converged: NDArray[np.bool_]
+
+
+def cross_validate(
+    design: Design,
+    y: NDArray[Any],
+    s: Array,
+    n_classes: int,
+    folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    Cs: Array,
+    l1_ratios: Array,
+    score: Score,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 100,
+    solver: str = "auto",
+    threads: int = 1,
+) -> Grid:
+    """Fit every fold for every penalty, and score it on the rows held out.
+
+    Parameters
+    ----------
+    design : Design
+        Of all rows, on one thread: the folds are what runs side by side.
+    y : array of shape (n,)
+        Labels in [0, 1] for two classes; class codes as int64 for more.
+    s : array of shape (n,)
+        Weights of the rows.
+    folds : pairs of row indices, (train, test)
+    Cs : increasing array
+    l1_ratios : array
+    score : callable
+        Given the fold's number, the margins of all rows and the ``WarmFit``, return the score; greater is better.
+    tol, max_iter, solver
+        As in ``crossent.fit``, for each fit.
+    threads : int
+
+    Returns
+    -------
+    Grid
+    """
+
+    def walk(number: int, l1_ratio: float) -> list[tuple[float, Array, int, float, bool]]:
+        train, _ = folds[number]
+        weights = s * np.bincount(train, minlength=design.n)
+        _check_fold(number, y, weights, n_classes)
+        found = []
+        for done in warm_fits(
+            design, y, weights, n_classes, Cs, l1_ratio, tol, max_iter, method(solver, 1.0, l1_ratio)
+        ):
+            coef = np.hstack([done.coef, done.intercept[:, None]]) if design.intercept else done.coef
+            found.append((score(number, done.point.z, done), coef, done.n_iter, done.gap, done.converged))
+        return found
+
+    tasks = [(number, l1_ratio) for number in range(len(folds)) for l1_ratio in l1_ratios.tolist()]
+    with quiet_blas():
+        if l1_ratios.any():
+            design.scaled_columns(np.empty(0, dtype=np.intp), s)  # transposes X once, before the threads start
+        walks = run([lambda task=task: walk(*task) for task in tasks], threads)  # type: ignore[misc]
+    shape = (len(folds), len(l1_ratios), len(Cs))
+    scores, coefs, n_iter, gaps, converged = zip(*[fold for found in walks for fold in found], strict=True)
+    return Grid(
+        scores=np.reshape(scores, shape),
+        coefs=np.reshape(coefs, (*shape, *coefs[0].shape)),
+        n_iter=np.reshape(n_iter, shape).astype(np.int32),
+        gaps=np.reshape(gaps, shape),
+        converged=np.reshape(converged, shape),
+    )
+
+
+def _check_fold(number: int, y: NDArray[Any], weights: Array, n_classes: int) -> None:
+    """Refuse a fold whose training rows lack a class."""
+    present = np.bincount(y.astype(np.int64), weights, n_classes) > 0.0
+    if not present.all():
+        raise CrossentError(
+            f"fold {number} has no training row of class {int(np.argmin(present))}; use fewer folds, or stratified ones"
+        )
+
+
+def choose(scores: Array, selection: str) -> tuple[int, int]:
+    """Return which l1_ratio and C to take, from scores of shape (n_folds, n_l1_ratios, n_Cs).
+
+    ``'best'`` is the best mean score; ``'1se'`` the smallest C, at that l1_ratio, whose mean is within one standard
+    error of the best: the simplest model that the data cannot tell from it (Breiman et al. 1984).
+    """
+    mean = scores.mean(axis=0)
+    # scikit-learn's order of ties: the smallest C first, then the first l1_ratio
+    C, ratio = np.unravel_index(np.argmax(mean.T), mean.T.shape)
+    if selection == "1se" and len(scores) > 1:
+        error = scores[:, ratio, C].std(ddof=1) / np.sqrt(len(scores))
+        C = np.flatnonzero(mean[ratio] >= mean[ratio, C] - error)[0]
+    return int(ratio), int(C)
+
+
+class LogisticRegressionCV(LogisticRegression):
+    """Logistic regression whose C, and l1_ratio, are chosen by cross-validation.
+
+    Drop-in for scikit-learn's. The defaults are those that scikit-learn has announced for its next versions: log-loss
+    decides, and the attributes have one shape for any number of classes.
+
+    Parameters
+    ----------
+    Cs : int or sequence of floats, default=10
+        The grid, or the length of one even on a logarithmic scale from 1e-4 to 1e4. Tried in increasing order.
+    l1_ratios : sequence of floats in [0, 1], default=(0.0,)
+        0 is L2, 1 is L1.
+    fit_intercept : bool, default=True
+    cv : int, splitter or iterable, optional
+        Stratified folds, five of them by default.
+    dual, intercept_scaling, random_state
+        Without effect, as in ``LogisticRegression``.
+    penalty : {'l1', 'l2', 'elasticnet'}
+        Deprecated, as in scikit-learn: use ``l1_ratios``.
+    scoring : str, callable or None, default='neg_log_loss'
+        Greater is better; None is accuracy. Sample weights enter it, class weights do not.
+    solver : str, default='auto'
+        As in ``LogisticRegression``.
+    tol : float, default=1e-6
+        The certified relative gap of every fit.
+    max_iter : int, default=100
+    class_weight : dict or 'balanced', optional
+        'balanced' weighs the classes of all rows, not of each fold.
+    n_jobs : int, optional
+        Threads; all cores by default.
+    verbose : int, default=0
+        Positive: print the mean score of every penalty.
+    refit : bool, default=True
+        Fit all rows with the penalty chosen. Otherwise average the folds' coefficients at each fold's best penalty.
+    use_legacy_attributes : bool, default=False
+        Give ``C_``, ``l1_ratio_``, ``coefs_paths_``, ``scores_`` and ``n_iter_`` the shapes of scikit-learn before
+        1.10.
+    selection : {'best', '1se'}, default='best'
+        '1se' takes the smallest C whose mean score is within one standard error of the best.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    coef_ : ndarray of shape (1, n_features) or (K, n_features)
+    intercept_ : ndarray of shape (1,) or (K,)
+    Cs_ : ndarray of shape (n_Cs,)
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+    C_, l1_ratio_ : float
+        What was chosen; without ``refit``, the mean over folds.
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs, 1 or K, n_features + 1)
+        The intercept last; without it when none is fitted.
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+    gaps_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+        Certified relative gaps of the folds' fits.
+    certificate_ : Certificate
+        Of the final fit; None without ``refit``.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Only when X has names that are all strings.
+    """
+
+    def __init__(
+        self,
+        *,
+        Cs: Any = 10,
+        l1_ratios: Any = (0.0,),
+        fit_intercept: bool = True,
+        cv: Any = None,
+        dual: bool = False,
+        penalty: str | None = "deprecated",
+        scoring: Any = "neg_log_loss",
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        class_weight: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        refit: bool = True,
+        intercept_scaling: float = 1.0,
+        random_state: Any = None,
+        use_legacy_attributes: bool = False,
+        selection: str = "best",
+    ):
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.dual = dual
+        self.penalty = penalty
+        self.scoring = scoring
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.refit = refit
+        self.intercept_scaling = intercept_scaling
+        self.random_state = random_state
+        self.use_legacy_attributes = use_legacy_attributes
+        self.selection = selection
+
+    # ------------------------------------------------------------ fitting
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> LogisticRegressionCV:
+        """Choose the penalty by cross-validation, and fit all rows with it.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or table of shape (n, n_features)
+        y : array of shape (n,)
+        sample_weight : array of shape (n,), optional
+            Weights >= 0, in the fits and in the scores.
+        **params
+            For the splitter and the scorer, with scikit-learn's metadata routing switched on.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        ConvergenceWarning
+            When some fits do not reach the gap that was asked for.
+        """
+        check_parameters(self)
+        Cs, l1_ratios = self._penalties()
+        X, codes = self._encoded(X, y)
+        K = len(self.classes_)
+        if K < 2:
+            raise CrossentError(f"y has one class, {self.classes_[0]!r}; give rows of at least two classes")
+        weights = self._weights(codes, sample_weight)
+        s = np.ones(len(codes)) if weights is None else weights
+        split_with, score_with = self._routed(sample_weight, params)
+        folds = list(check_cv(self.cv, codes, classifier=True).split(X, self.classes_[codes], **split_with))
+        labels = codes.astype(np.float64 if K == 2 else np.int64)
+        design = as_design(X, intercept=self.fit_intercept, n_jobs=1)
+        settings = {"tol": self.tol, "max_iter": self.max_iter, "solver": self.solver}
+        grid = cross_validate(
+            design, labels, s, K, folds, Cs, l1_ratios, self._score_of(X, codes, folds, score_with),
+            **settings, threads=cores(self.n_jobs),
+        )  # fmt: skip
+        self.Cs_, self.l1_ratios_ = Cs, l1_ratios
+        self._take(grid, X, codes, s)
+        self._say(grid)
+        if self.use_legacy_attributes:
+            self._make_legacy()
+        return self
+
+    def _penalties(self) -> tuple[Array, Array]:
+        """Return the grids of C and l1_ratio."""
+        Cs = (
+            np.geomspace(SMALLEST_C, LARGEST_C, self.Cs)
+            if isinstance(self.Cs, int)
+            else np.sort(np.array(self.Cs, float))
+        )
+        if Cs.ndim != 1 or not len(Cs) or not np.all(Cs > 0.0):
+            raise CrossentError(f"Cs is {self.Cs!r}; give how many values of C to try, or positive values")
+        if self.selection == "1se" and not self.refit:
+            raise CrossentError("selection='1se' chooses one penalty for all folds; it needs refit=True")
+        ratios: Any = (0.0,) if self.l1_ratios is None else self.l1_ratios
+        if self.penalty != "deprecated":
+            warnings.warn("'penalty' was deprecated in scikit-learn 1.8; use l1_ratios", FutureWarning, stacklevel=3)
+            ratios = ratios if self.penalty == "elasticnet" else (float(self.penalty == "l1"),)
+        ratios = np.atleast_1d(np.array(ratios, dtype=np.float64))
+        if not len(ratios) or not np.all((ratios >= 0.0) & (ratios <= 1.0)):
+            raise CrossentError(f"l1_ratios is {self.l1_ratios!r}; give numbers from 0 to 1")
+        return Cs, ratios
+
+    def _score_of(self, X: Any, codes: NDArray[np.int64], folds: Any, score_with: dict[str, Any]) -> Score:
+        """Return what scores a fold's fit on the rows held out: from its margins where those say it all."""
+        weight = score_with.get("sample_weight")
+        weight = None if weight is None else np.broadcast_to(np.asarray(weight, dtype=np.float64), codes.shape)
+        if self.scoring in {None, "accuracy", "neg_log_loss"} and set(score_with) <= {"sample_weight"}:
+
+            def from_margins(number: int, z: Array, done: Any) -> float:
+                test = folds[number][1]
+                z, y = z[test], codes[test]
+                if self.scoring == "neg_log_loss":
+                    each = -(cross_entropy(z, y) if z.ndim == 1 else softmax_cross_entropy(z, y))
+                else:
+                    each = ((z > 0.0) if z.ndim == 1 else z.argmax(axis=1)) == y
+                return float(np.average(each, weights=None if weight is None else weight[test]))
+
+            return from_margins
+        scorer = self._scorer()
+
+        def from_scorer(number: int, z: Array, done: Any) -> float:
+            test = folds[number][1]
+            model = LogisticRegression(fit_intercept=self.fit_intercept)
+            model.classes_, model.n_features_in_ = self.classes_, self.n_features_in_
+            model.coef_, model.intercept_ = done.coef, done.intercept
+            given = {
+                name: value if value is None else np.asarray(value)[test] if np.ndim(value) else value
+                for name, value in score_with.items()
+            }
+            return float(scorer(model, X[test], self.classes_[codes[test]], **given))
+
+        return from_scorer
+
+    def _take(self, grid: Grid, X: Any, codes: NDArray[np.int64], s: Array) -> None:
+        """Set the attributes that the grid decides, and the coefficients."""
+        self.scores_, self.coefs_paths_, self.n_iter_, self.gaps_ = grid.scores, grid.coefs, grid.n_iter, grid.gaps
+        d = self.n_features_in_
+        if not self.refit:
+            best = [choose(fold[None], "best") for fold in grid.scores]
+            mean = np.mean([grid.coefs[number, *where] for number, where in enumerate(best)], axis=0)
+            self.l1_ratio_ = float(np.mean([self.l1_ratios_[ratio] for ratio, _ in best]))
+            self.C_ = float(np.mean([self.Cs_[C] for _, C in best]))
+            self.coef_, self.intercept_ = mean[:, :d], mean[:, d] if self.fit_intercept else np.zeros(len(mean))
+            self.certificate_ = None
+            return
+        ratio, C = choose(grid.scores, self.selection)
+        self.C_, self.l1_ratio_ = float(self.Cs_[C]), float(self.l1_ratios_[ratio])
+        start = grid.coefs[:, ratio, C].mean(axis=0)
+        result = fit(
+            X,
+            codes,
+            n_classes=len(self.classes_),
+            C=self.C_,
+            l1_ratio=self.l1_ratio_,
+            fit_intercept=self.fit_intercept,
+            sample_weight=s,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=method(self.solver, self.C_, self.l1_ratio_),
+            start=(start[:, :d], start[:, d] if self.fit_intercept else np.zeros(len(start))),
+            n_jobs=self.n_jobs,
+        )
+        self.coef_, self.intercept_, self.certificate_ = result.coef, result.intercept, result.certificate
+
+    def _say(self, grid: Grid) -> None:
+        if self.verbose:
+            for r, ratio in enumerate(self.l1_ratios_):
+                for c, C in enumerate(self.Cs_):
+                    print(f"C {C:.4g}, l1_ratio {ratio:g}: score {grid.scores[:, r, c].mean():.6g}", flush=True)
+        short = int((~grid.converged).sum())
+        last = self.certificate_ is not None and not self.certificate_.converged
+        if short or last:
+            warnings.warn(
+                f"{short} of {grid.converged.size} fits of the folds{', and the last one,' if last else ''} did not "
+                f"reach the relative gap asked for, {self.tol:.2g}; the largest is {grid.gaps.max():.2g}: "
+                "raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _make_legacy(self) -> None:
+        """Give the attributes the shapes that scikit-learn had before 1.10."""
+        K = len(self.classes_)
+        named = self.classes_[1:] if K == 2 else self.classes_
+        drop = (slice(None), slice(None), 0) if self.l1_ratios is None else ()
+        scores = np.swapaxes(self.scores_, 1, 2)[drop]
+        paths = np.moveaxis(self.coefs_paths_, (3, 0, 2, 1), (0, 1, 2, 3))
+        self.scores_ = {label: scores for label in named}
+        self.coefs_paths_ = {label: path[drop] for label, path in zip(named, paths, strict=True)}
+        self.n_iter_ = np.swapaxes(self.n_iter_, 1, 2)[drop][None]
+        self.C_, self.l1_ratio_ = np.full(len(named), self.C_), np.full(len(named), self.l1_ratio_)
+
+    # ------------------------------------------------------------ scoring and routing
+
+    def _scorer(self) -> Any:
+        return get_scorer("accuracy" if self.scoring is None else self.scoring)
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:
+        """Return the score that ``scoring`` names, of this model on X and y."""
+        _, score_with = self._routed(sample_weight, params, "score")
+        return float(self._scorer()(self, X, y, **score_with))
+
+    def _routed(self, sample_weight: Any, params: dict[str, Any], caller: str = "fit") -> tuple[dict[str, Any], ...]:
+        """Return the arguments of the splitter's split and of the scorer."""
+        given = params if sample_weight is None else {**params, "sample_weight": sample_weight}
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, caller, **given)
+            return (routed["splitter"]["split"] if caller == "fit" else {}), routed["scorer"]["score"]
+        if params:
+            raise CrossentError(
+                f"{', '.join(params)} cannot be passed on; switch on set_config(enable_metadata_routing=True)"
+            )
+        return {}, given
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what is passed on to the splitter and the scorer."""
+        to_scorer = MethodMapping().add(caller="fit", callee="score").add(caller="score", callee="score")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(scorer=self._scorer(), method_mapping=to_scorer)
+        )
