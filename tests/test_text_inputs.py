@@ -205,3 +205,18 @@ def test_error_in_the_stream_of_documents_is_raised():
 
     with pytest.raises(CrossentError, match="in the middle"):
         CountVectorizer().fit(documents())
+
+
+def test_hashed_columns_keep_the_name_of_their_most_frequent_term():
+    documents = ["red red red green", "green blue red", "a b blue"]
+    vectorizer = HashingVectorizer(n_features=8, norm=None, alternate_sign=False, keep_names=True)
+    X = vectorizer.fit_transform(iter(documents))
+    assert same(X, reference.HashingVectorizer(n_features=8, norm=None, alternate_sign=False).transform(documents))
+    terms = {"red": 4, "green": 2, "blue": 2}
+    by_column = {}
+    for term in sorted(terms, key=lambda term: (-terms[term], term)):
+        by_column.setdefault(int(vectorizer.transform([term]).indices[0]), term)
+    for kept in (vectorizer, HashingVectorizer.from_arrays(vectorizer.to_arrays(), n_features=8)):
+        assert kept.names_of(range(8)) == [by_column.get(column, f"#{column}") for column in range(8)]
+    with pytest.raises(NotFittedError, match="keep_names"):
+        HashingVectorizer().fit(documents).names_of([0])

@@ -1,5 +1,18 @@
-"""Text vectorizers: scikit-learn's, bit for bit, many times faster."""
+"""Text vectorizers: scikit-learn's, bit for bit, many times faster.
 
-from crossent.text.vectorizers import CountVectorizer, HashingVectorizer, TfidfVectorizer
+Names are loaded when first used, so that scoring a saved model's texts (`crossent.text.tfidf`) needs no scikit-learn.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossent.text.vectorizers import CountVectorizer, HashingVectorizer, TfidfVectorizer
 
 __all__ = ["CountVectorizer", "HashingVectorizer", "TfidfVectorizer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'crossent.text' has no attribute {name!r}")
+    return getattr(import_module("crossent.text.vectorizers"), name)

@@ -74,3 +74,12 @@ def _hash_ngrams(n, length, analysis, scratch, n_features, alternate_sign, strea
             stream[used] = signed_column(murmurhash3(scratch.out, start, end), n_features, alternate_sign)
             used += 1
     return used
+
+
+@kernel
+def hash_strings(data, offsets, n_features):
+    """Return the column of each string data[offsets[k] : offsets[k + 1]]. ``data`` is padded."""
+    columns = np.empty(len(offsets) - 1, np.int64)
+    for k in range(len(columns)):
+        columns[k] = signed_column(murmurhash3(data, offsets[k], offsets[k + 1]), n_features, False) >> np.uint32(1)
+    return columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -155,14 +156,23 @@ def assemble(
     norm : int
         NO_NORM, L1 or L2.
     """
+    plain = of_count is None and idf is None and norm == NO_NORM
+    weights = [_empty(dtype) if w is None else w for w in (of_count, idf)]
+    if len(counted.rows) == 1:  # a few documents: no time for more
+        columns, counts, lengths = counted.rows.pop()
+        indptr = np.zeros(counted.n_rows + 1, np.int32)
+        lengths.cumsum(out=indptr[1:])
+        if plain:
+            return counts.astype(dtype), columns, indptr
+        data = np.empty(len(columns), dtype)
+        weigh(columns, counts, lengths, *weights, norm, columns, data)
+        return data, columns, indptr
     ends = np.cumsum([0, *(len(columns) for columns, _, _ in counted.rows)])
     narrow = ends[-1] <= np.iinfo(np.int32).max
     index = np.int32 if narrow else np.int64
     indptr = np.zeros(counted.n_rows + 1, index)
     np.cumsum(np.concatenate([lengths for _, _, lengths in counted.rows] or [_NONE]), out=indptr[1:])
     indices, data = np.empty(ends[-1], index), np.empty(ends[-1], dtype)
-    plain = of_count is None and idf is None and norm == NO_NORM
-    weights = [np.zeros(0, dtype) if w is None else w for w in (of_count, idf)]
 
     def place(k: int) -> None:
         columns, counts, lengths = counted.rows[k]
@@ -177,8 +187,18 @@ def assemble(
     return data, indices, indptr
 
 
+@cache
+def _empty(dtype: Any) -> Array:
+    return np.zeros(0, dtype)
+
+
 def _each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
     """Call the task on every item, each taken by the next free thread; ``per_worker`` makes every thread its own task."""
+    if threads == 1:
+        alone = task() if per_worker else task
+        for item in items:
+            alone(item)
+        return
     iterator: Iterator[Any] = iter(items)
     lock = threading.Lock()
     failed = threading.Event()

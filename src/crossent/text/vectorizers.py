@@ -23,7 +23,9 @@ from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
 from crossent.text.documents import Block, blocks
+from crossent.text.names import HashedNames
 from crossent.text.rows import L1, L2, NO_NORM
+from crossent.text.tfidf import sublinear
 from crossent.text.tokens import WORDS, Analysis
 from crossent.text.vocabulary import Vocabulary
 
@@ -115,15 +117,22 @@ class _VocabularyVectorizer:
             X.sort_indices()
             self._take_over()
             return X
-        return self._matrix(self._learn(raw_documents, analysis))
+        counted = self._learn(raw_documents, analysis)
+        return _sparse(self._arrays(counted), counted.n_columns)
 
     def transform(self, raw_documents: Any) -> Any:
         """Return the documents' matrix in the columns of the vocabulary; see scikit-learn."""
+        data, indices, indptr = self.transform_arrays(raw_documents)
+        n_columns = len(self._terms or ()) if self._compact is None else self._compact.n_columns
+        return _sparse((data, indices, indptr), n_columns)
+
+    def transform_arrays(self, raw_documents: Any) -> tuple[Array, Array, Array]:
+        """Return (data, indices, indptr) of :meth:`transform`: for one document, making a matrix costs most of the time."""
         analysis = analysis_of(self)
         vocabulary = self._ready(analysis)
         if analysis is None or vocabulary is None:
-            return self._matrix(self._counted_by_parent(raw_documents))
-        return self._matrix(self._look_up(raw_documents, analysis, vocabulary))
+            return self._arrays(self._counted_by_parent(raw_documents))
+        return self._arrays(self._look_up(raw_documents, analysis, vocabulary))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the terms, in the order of the columns."""
@@ -240,9 +249,8 @@ class _VocabularyVectorizer:
             counted.binarize()
         return counted
 
-    def _matrix(self, counted: matrix.Counted) -> Any:
-        arrays = matrix.assemble(counted, np.dtype(self.dtype), None, None, NO_NORM, cores(self.n_jobs))
-        return _sparse(arrays, counted.n_columns)
+    def _arrays(self, counted: matrix.Counted) -> tuple[Array, Array, Array]:
+        return matrix.assemble(counted, np.dtype(self.dtype), None, None, NO_NORM, cores(self.n_jobs))
 
 
 class CountVectorizer(_VocabularyVectorizer, sklearn_text.CountVectorizer):
@@ -386,10 +394,11 @@ class TfidfVectorizer(_VocabularyVectorizer, sklearn_text.TfidfVectorizer):
             vectorizer.idf_ = arrays["idf"]
         return vectorizer
 
-    def transform(self, raw_documents: Any) -> Any:
-        """Return the documents' weighed counts in the columns of the vocabulary; see scikit-learn."""
-        check_is_fitted(self, msg="The TF-IDF vectorizer is not fitted")
-        return super().transform(raw_documents)
+    def transform_arrays(self, raw_documents: Any) -> tuple[Array, Array, Array]:
+        """Return (data, indices, indptr) of :meth:`transform`."""
+        if self._idf is None:
+            check_is_fitted(self, msg="The TF-IDF vectorizer is not fitted")
+        return super().transform_arrays(raw_documents)
 
     def _forget(self) -> None:
         super()._forget()
@@ -414,23 +423,24 @@ class TfidfVectorizer(_VocabularyVectorizer, sklearn_text.TfidfVectorizer):
         dtype = np.dtype(self.dtype)
         return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
-    def _matrix(self, counted: matrix.Counted) -> Any:
+    def _arrays(self, counted: matrix.Counted) -> tuple[Array, Array, Array]:
         dtype = self._value_type()
         of_count = None
         if self.sublinear_tf:
-            of_count = np.arange(counted.largest() + 1).astype(dtype)
-            of_count[1:] = np.log(of_count[1:]) + 1
+            of_count = sublinear(counted.largest(), dtype)
         idf = None if self._idf is None else self._idf.astype(dtype, copy=False)
-        arrays = matrix.assemble(counted, dtype, of_count, idf, _NORMS[self.norm], cores(self.n_jobs))
-        return _sparse(arrays, counted.n_columns)
+        return matrix.assemble(counted, dtype, of_count, idf, _NORMS[self.norm], cores(self.n_jobs))
 
 
 class HashingVectorizer(sklearn_text.HashingVectorizer):
     """Counts in hashed columns: :class:`sklearn.feature_extraction.text.HashingVectorizer`, faster.
 
     Parameters and results are scikit-learn's. What is added: ``n_jobs``, the number of threads (None: all cores; the
-    result is the same for any), and Arrow columns as documents.
+    result is the same for any), Arrow columns as documents, and ``keep_names``: then :meth:`fit` reads the documents,
+    counts their terms and keeps, for each column, the most frequent one, which :meth:`names_of` tells.
     """
+
+    _names: HashedNames | None = None
 
     def __init__(
         self,
@@ -452,6 +462,7 @@ class HashingVectorizer(sklearn_text.HashingVectorizer):
         alternate_sign=True,
         dtype=np.float64,
         n_jobs=None,
+        keep_names=False,
     ):
         super().__init__(
             input=input,
@@ -472,6 +483,41 @@ class HashingVectorizer(sklearn_text.HashingVectorizer):
             dtype=dtype,
         )
         self.n_jobs = n_jobs
+        self.keep_names = keep_names
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters; with ``keep_names``, learn the names of the columns, in one pass over the text."""
+        super().fit(X, y)
+        if self.keep_names:
+            shared = CountVectorizer().get_params().keys() & self.get_params().keys() - {"binary", "dtype"}
+            counter = CountVectorizer(**{name: getattr(self, name) for name in shared})
+            totals = np.asarray(counter.fit_transform(X).sum(axis=0)).ravel()
+            self._names = HashedNames.of(counter.get_feature_names_out(), totals, self.n_features)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Fit, then transform; see scikit-learn."""
+        if self.keep_names and isinstance(X, Iterator):
+            X = list(X)  # read twice
+        return self.fit(X, y).transform(X)
+
+    def names_of(self, columns: Any) -> list[str]:
+        """Return the most frequent term of each of these columns; ``"#"`` and its number where none was seen."""
+        if self._names is None:
+            raise NotFittedError("the columns have no names: fit a HashingVectorizer(keep_names=True) on documents")
+        return self._names.of_columns(columns)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return the names of the columns as arrays that :meth:`from_arrays` takes back; none without ``keep_names``."""
+        return {} if self._names is None else self._names.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], **params: Any) -> Self:
+        """Return a vectorizer with these parameters, and the names of its columns if there are any."""
+        vectorizer = cls(**params)
+        if arrays:
+            vectorizer._names = HashedNames.from_arrays(arrays)
+        return vectorizer
 
     def transform(self, X: Any) -> Any:
         """Return the documents' matrix; see scikit-learn. Costs one pass over the text."""
