@@ -314,9 +314,9 @@ class Text(ColumnEncoder):
 
     @classmethod
     def restore(cls, name: str, meta: Mapping[str, Any], arrays: Arrays) -> "Text":
-        from crossent.text import TfidfVectorizer
+        from crossent.text.tfidf import SavedTfidf  # what `fit` learned, without loading scikit-learn
 
-        return cls(name, TfidfVectorizer.from_arrays(arrays, **_TFIDF))
+        return cls(name, SavedTfidf.from_arrays(arrays))
 
 
 _TFIDF: dict[str, Any] = {"ngram_range": (1, 2), "sublinear_tf": True}

@@ -41,7 +41,7 @@ class SavedTfidf:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> SavedTfidf:
         """Return what `TfidfVectorizer.to_arrays` saved; ValueError if the arrays do not fit together."""
-        return cls(Vocabulary.from_arrays(arrays), np.require(arrays["idf"], requirements="CW"))
+        return cls(Vocabulary.from_arrays(arrays), np.require(arrays["idf"], requirements=["C", "W"]))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the arrays again."""
