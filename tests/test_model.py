@@ -17,7 +17,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, roc_auc_
 
 import crossent
 from crossent.errors import CrossentError
-from crossent.metrics import calibration_error, evaluate, losses, probabilities
+from crossent.metrics import calibration_error, evaluate, losses
+from crossent.scoring import probabilities
 
 WORDS = ["good", "bad", "fine", "awful", "great", "film", "plot", "end", "cast", "slow"]
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.equations import cross_entropy, sigmoid, softmax, softmax_cross_entropy
+from crossent.equations import cross_entropy, softmax_cross_entropy
+from crossent.scoring import probabilities
 
 Array = NDArray[Any]
 
@@ -28,7 +29,7 @@ class Evaluation:
     base_accuracy : float
         That of always answering with these rows' most frequent class.
     log_loss : float
-        Mean cross-entropy in nats, (4.58).
+        Mean cross-entropy in nats.
     auc : float or None
         Area under the ROC curve; with K > 2 classes the mean of each against the rest. None with one class in the rows.
     calibration_error : float
@@ -62,11 +63,6 @@ class Evaluation:
             f"{self.rows:,} rows: accuracy {self.accuracy:.4f} ({self.base_accuracy:.4f} by always answering the most "
             f"frequent class), log-loss {self.log_loss:.4f}{auc}, calibration error {self.calibration_error:.4f}"
         )
-
-
-def probabilities(z: Array) -> Array:
-    """Return the probability of each class, (n, K), from margins of shape (n,) (two classes) or (n, K)."""
-    return np.column_stack([sigmoid(-z), sigmoid(z)]) if z.ndim == 1 else softmax(z)
 
 
 def losses(z: Array, y: Array) -> Array:

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy import sparse
 
 from crossent import modelfile
-from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate
-from crossent.design import as_design
 from crossent.errors import CrossentError
-from crossent.metrics import Evaluation, decide, evaluate, probabilities
+from crossent.metrics import Evaluation, decide, evaluate
+from crossent.scoring import margins, probabilities
 from crossent.table import Encoder, Schema, codes_of, read, read_table, with_target
 
 Array = NDArray[Any]
@@ -134,9 +134,7 @@ class Model:
 
     def margins_of(self, X: Any) -> Array:
         """Return z of rows of the design matrix."""
-        w = np.concatenate([self.coef, self.intercept[:, None]], axis=1).T
-        with quiet_blas():
-            return as_design(X).dot(np.ascontiguousarray(w[:, 0] if len(self.coef) == 1 else w))
+        return margins(X, self.coef, self.intercept)
 
     def batches(self, source: Any) -> Iterator[tuple[pa.RecordBatch, Array]]:
         """Yield the rows of any source in batches, each with its margins; never holds more than one batch."""
@@ -189,11 +187,9 @@ class Model:
         table, missing = self.one_row(row)
         X, z = self.encoder.transform(table), self.margins(table)
         k = self._position(label, int(decide(z)[0]))
-        if hasattr(X, "tocsr"):
-            columns, x = X.indices, X.data
-        else:
-            columns = np.flatnonzero(X[0])
-            x = X[0, columns]
+        stored = sparse.csr_array(X, copy=True)
+        stored.eliminate_zeros()
+        columns, x = stored.indices, stored.data
         products = self.coef[k, columns] * x
         order = np.lexsort((columns, -np.abs(products)))
         columns, x, products = columns[order], x[order], products[order]
@@ -298,7 +294,8 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def _certificate(saved: Mapping[str, Any]) -> Certificate:
-    return Certificate(**{key: UNKNOWN.get(key, math.inf) if value is None else value for key, value in saved.items()})
+    values: Any = {key: UNKNOWN.get(key, math.inf) if value is None else value for key, value in saved.items()}
+    return Certificate(**values)
 
 
 def _check_shapes(model: Model) -> None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from crossent.errors import CrossentError
 from crossent.files import replacing
-from crossent.metrics import probabilities
 from crossent.modelfile import plain
+from crossent.scoring import probabilities
 
 if TYPE_CHECKING:
     from crossent.model import Model

@@ -22,6 +22,7 @@ from crossent.errors import CrossentError
 from crossent.fit import Fit, Progress, fit
 from crossent.metrics import evaluate, losses
 from crossent.model import Model
+from crossent.scoring import margins
 from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, with_target
 
 Array = NDArray[Any]
@@ -143,7 +144,8 @@ def train(
         seen = y[~held_out]
         weights = row_weights(seen, classes, class_weight)
     problem = _Problem(X, seen, weights, classes, settings, stages)
-    chosen, fitted, search = settings.candidates[0], None, []
+    chosen, fitted = settings.candidates[0], None
+    search: list[dict[str, float]] = []
     if len(settings.candidates) > 1:
         with stages("choosing C"):
             chosen, fitted, search = problem.choose()
@@ -252,8 +254,7 @@ class _Problem:
         return replace(self, X=self.X[rows], y=self.y[rows], weights=weights)
 
     def loss(self, fitted: Fit) -> float:
-        z = self.X @ fitted.coef.T + fitted.intercept
-        of_row = losses(z[:, 0] if len(fitted.coef) == 1 else z, self.y)
+        of_row = losses(margins(self.X, fitted.coef, fitted.intercept, self.settings.n_jobs), self.y)
         return float(np.average(of_row, weights=self.weights))
 
     def choose(self) -> tuple[float, Fit, list[dict[str, float]]]:
