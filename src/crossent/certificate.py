@@ -6,6 +6,7 @@ Any such p' bounds F from below, and F(w) less that bound is a sum of terms that
     gap = sum_i s_i KL(p'_i || sigma(z_i)) + sum_j penalty(w_j) + penalty*(u_j) - u_j w_j,   u = -X.T @ (s (p' - y)).
 
 For L2 without an intercept p' = sigma(z) will do, and the gap is half the squared gradient (over l2).
+Proved: `conjugate_bound`, `weak_duality`, `stationary_is_global_minimum`.
 """
 
 from __future__ import annotations

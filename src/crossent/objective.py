@@ -143,7 +143,10 @@ class Objective:
         return h
 
     def hessian_product(self, h: Array, v: Array) -> Array:
-        """Return the Hessian of the smooth part times v, X.T @ (h * (X @ v)) + l2 v: one pass."""
+        """Return the Hessian of the smooth part times v, X.T @ (h * (X @ v)) + l2 v: one pass.
+
+        Proved: `mean_hessian`, `hessian_psd`.
+        """
         self.passes += 1.0
         product, _ = self.design.sandwich(v, lambda rows, t: bend(h[rows], self.s[rows], t))
         return product + self.penalty.l2 * v
