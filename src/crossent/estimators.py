@@ -165,7 +165,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         C, l1_ratio = strengths(self)
         X, codes = self._encoded(X, y)
         if len(self.classes_) < 2:
-            raise CrossentError(f"y has one class, {self.classes_[0]!r}; give rows of at least two classes")
+            raise CrossentError(f"y has one class, {self.classes_.tolist()[0]!r}; give rows of at least two classes")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         steps = Steps(self, X, y, sample_weight, lambda coef, intercept: _as_attributes(coef, intercept, dtype))
         result = fit(
@@ -241,9 +241,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 raise CrossentError("Sample weights must contain at least one non-zero number; all rows have weight 0")
             empty = np.bincount(codes, weights, len(self.classes_)) <= 0.0
             if empty.any() and self.fit_intercept:
-                raise CrossentError(
-                    f"class {self.classes_[empty.argmax()]!r} has no row with a positive weight; leave its rows out"
-                )
+                name = self.classes_.tolist()[empty.argmax()]
+                raise CrossentError(f"class {name!r} has no row with a positive weight; leave its rows out")
         return weights
 
     def _start(self, n_features: int) -> tuple[Array, Array] | None:

@@ -46,7 +46,8 @@ def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | Non
 
         def fill(rows: slice) -> bool:
             block = X[rows]
-            np.add(block @ (coef[0] if z.ndim == 1 else coef.T), intercept, out=z[rows])
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                np.add(block @ (coef[0] if z.ndim == 1 else coef.T), intercept, out=z[rows])
             return all_finite(block)
 
     return z if all(_by_rows(fill, X, n_jobs)) else None
