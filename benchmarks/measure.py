@@ -257,12 +257,21 @@ class Row:
     def _compare(self) -> None:
         """Set the answers of jobs without an objective beside scikit-learn's (or numpy's)."""
         if self.task.job in judges.GAP_JOBS:
+            self._above_best_bound()
             return
         arrived = [entry for entry in self.entries if entry.arrived]
         answers = {entry.key: judges.read(self.answer(entry)) for entry in arrived}
         reference = next((answers[entry.key] for entry in arrived if entry.name in ("scikit-learn", "numpy")), None)
         for entry in arrived:
             entry.facts |= judges.compare(self.task, answers[entry.key], reference)
+
+    def _above_best_bound(self) -> None:
+        """Beside the gap of each: how far its objective is above the best bound that anybody's weights gave."""
+        judged = [entry for entry in self.entries if "bound" in entry.facts]
+        best = max((entry.facts["bound"] for entry in judged), default=-math.inf)
+        for entry in judged:
+            objective = entry.facts["objective"]
+            entry.facts["above_best_bound"] = (objective - best) / objective if objective > 0 else 0.0
 
     def answer(self, entry: Entry) -> Path:
         return self.scratch / (entry.key.replace("/", "-").replace(" ", "_") + ".npz")
