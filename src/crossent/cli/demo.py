@@ -37,7 +37,7 @@ def demo(
     silent = quiet or json
     with notes(quiet):
         if not silent:
-            err().print("\nFilm reviews, from their text alone: does the reviewer like the film (1) or not (0)?")
+            err().print("\nFilm reviews, from their text alone: does the reviewer like it (1) or not (0)?")
             announce_compiling()
         from crossent.cli import explain, train
         from crossent.cli.progress import Stages

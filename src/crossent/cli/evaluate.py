@@ -12,11 +12,13 @@ def evaluate(model: ModelFile, source: Rows, json: Json = False, quiet: Quiet = 
 
       crossent evaluate model.safetensors test.csv --json | jq .accuracy
     """
+    from crossent.cli.progress import Stages
     from crossent.cli.show import evaluation
     from crossent.cli.terminal import notes, out, print_json
     from crossent.model import load
 
-    with notes(quiet):
+    with notes(quiet), Stages(quiet or json, lines=False) as stages:
+        stages("evaluating", None)
         found = load(model).evaluate(source if len(source) > 1 else source[0])
     if json:
         print_json(found.as_dict())

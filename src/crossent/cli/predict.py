@@ -33,16 +33,18 @@ def predict(
 
       crossent predict model.safetensors new.parquet --keep id | head
     """
+    from crossent.cli.progress import Stages
     from crossent.cli.terminal import err, notes, spelled
     from crossent.model import load
     from crossent.predictions import rows_of, writer
 
-    fitted = load(model)
-    kept = options.names(keep)
-    with notes(quiet), writer(output) as write:
-        rows = 0
-        for batch, z in fitted.batches(source if len(source) > 1 else source[0]):
-            write(rows_of(fitted, batch, z, kept))
-            rows += len(z)
+    with notes(quiet), Stages(quiet or output is None, lines=False) as stages:
+        stages("predicting", None)
+        fitted, kept, rows = load(model), options.names(keep), 0
+        with writer(output) as write:
+            for batch, z in fitted.batches(source if len(source) > 1 else source[0]):
+                write(rows_of(fitted, batch, z, kept))
+                rows += len(z)
+                stages("predicting", rows)
     if output is not None and not quiet:
         err().print(f"{rows:,} rows predicted  [dim]{spelled(output)}[/]", soft_wrap=True)

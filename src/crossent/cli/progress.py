@@ -16,10 +16,10 @@ PATIENCE = 1.0  # seconds before a bar appears
 
 
 class Stages:
-    """The ``watch`` of :func:`crossent.train`. Prints to standard error; nothing when quiet."""
+    """The ``watch`` of :func:`crossent.train`. Prints to standard error: nothing if quiet, a line a stage if ``lines``."""
 
-    def __init__(self, quiet: bool = False, tol: float = 1e-6):
-        self.quiet, self.tol = quiet, tol
+    def __init__(self, quiet: bool = False, tol: float = 1e-6, lines: bool = True):
+        self.quiet, self.tol, self.lines = quiet, tol, lines
         self.console = err()
         self.bar = Progress(
             TextColumn("  "),
@@ -41,12 +41,14 @@ class Stages:
         self._end_stage(finished=kind is None)
 
     def __call__(self, stage: str, what: Any) -> None:
-        """Take news: a stage that begins (None), the schema, or a fit's ``Progress``."""
+        """Take news: a stage that begins (None), rows done (a number), the schema, or a fit's ``Progress``."""
         if self.quiet:
             return
         if what is None:
             self._end_stage()
             self._begin_stage(stage)
+        elif isinstance(what, int):
+            self.bar.update(self.task, told=f"{what:,} rows")
         elif hasattr(what, "relative_gap"):
             self._step(what)
         elif hasattr(what, "columns"):
@@ -72,7 +74,7 @@ class Stages:
             self.timer.join()
             self.bar.stop()
         self.bar.remove_task(self.task)
-        if finished:
+        if finished and self.lines:
             seconds = time.perf_counter() - self.began
             self.console.print(f"  {self.stage:<12} {seconds:6.2f} s" + (f"  [dim]{self.told}[/]" if self.told else ""))
         self.stage = ""

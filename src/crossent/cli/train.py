@@ -119,7 +119,8 @@ def show(model, path: str | None) -> None:
     console, about = out(), model.metadata
     if about["search"]:
         found = ", ".join(f"{one['C']:g}: {one['log_loss']:.4f}" for one in about["search"])
-        console.print(f"\nC = {about['settings']['C']:g}  [dim]log-loss on a fifth of the training rows: {found}[/]")
+        console.print(f"\nC = {about['settings']['C']:g} has the least log-loss on a fifth of the training rows")
+        console.print(f"  [dim]{found}[/]")
     if model.test:
         console.print(look.evaluation(model.test, f"Test: {model.test.rows:,} rows held out"))
     else:
