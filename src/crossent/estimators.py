@@ -196,10 +196,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return X, checked, and the codes of the labels; learn classes and columns. Plain arrays need few checks."""
         if (
             _is_plain(X)
-            and all_finite(X)
             and type(y) is np.ndarray
             and y.dtype.kind in "biu"
             and y.shape == X.shape[:1]
+            and all_finite(X, self.n_jobs)
         ):
             self.classes_, codes = np.unique(y, return_inverse=True)
             if 2 * len(self.classes_) <= len(y):  # otherwise scikit-learn has something to say about it

@@ -111,9 +111,9 @@ def fit(
     labels: NDArray[Any] = np.ascontiguousarray(y, dtype=np.float64 if n_classes == 2 else np.int64)
     s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
     objective = penalised_objective(design, labels, s, n_classes, C, l1_ratio)
-    bound = DualBound(objective)
-    _check_classes(bound)
     with quiet_blas():
+        bound = DualBound(objective)
+        _check_classes(bound)
         name = choose(objective, solver)
         point, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
     return Fit(*_as_fitted(point.w, objective), certificate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,12 @@ class Penalty:
     l1: Array
     l2: Array
 
-    @property
+    @cached_property
     def smooth(self) -> bool:
         """Whether there is no L1 part."""
         return not self.l1.any()
 
-    @property
+    @cached_property
     def free(self) -> NDArray[np.bool_]:
         """Which coefficients carry no penalty at all."""
         return (self.l1 == 0.0) & (self.l2 == 0.0)
@@ -45,6 +46,8 @@ class Penalty:
 
     def dual_scale(self, u: Array) -> float:
         """Return the largest theta <= 1 at which theta u is dual feasible: |theta u| <= l1 where l2 is zero."""
+        if self.smooth:
+            return 1.0
         hard = np.broadcast_to((self.l1 > 0.0) & (self.l2 == 0.0), u.shape)
         if not hard.any():
             return 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, cores, quiet_blas, run, split
-from crossent.design import as_design
+from crossent.design import SMALL, as_design
 from crossent.equations import cross_entropy, log_sum_exp_above
 from crossent.jit import kernel
 from crossent.margins import probabilities_into
@@ -48,7 +48,7 @@ def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | Non
             block = X[rows]
             with np.errstate(over="ignore", invalid="ignore"):  # told below
                 np.add(block @ (coef[0] if z.ndim == 1 else coef.T), intercept, out=z[rows])
-            return all_finite(block)
+            return _sum_is_finite(block)
 
     return z if all(_by_rows(fill, X, n_jobs)) else None
 
@@ -75,15 +75,19 @@ def log_probabilities(z: Array, n_jobs: int | None = None) -> Array:
     return out
 
 
-def all_finite(X: Array) -> bool:
-    """Tell in one read whether all values are finite; False also where the sum of their squares is not."""
-    values = X.ravel(order="K")
-    return isfinite(values.dot(values))
+def all_finite(X: Array, n_jobs: int | None = None) -> bool:
+    """Tell in one read whether all values are finite; False also where their sum is not."""
+    return all(_by_rows(lambda rows: _sum_is_finite(X[rows]), X, n_jobs))
+
+
+def _sum_is_finite(X: Array) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return isfinite(X.sum())
 
 
 def _by_rows(block: Callable[[slice], Any], X: NDArray[Any], n_jobs: int | None) -> list[Any]:
     """Call ``block`` on slices of the rows of X, on all threads when there are many, and return the results."""
-    if X.size < BLOCK_VALUES:
+    if X.size < SMALL:
         return [block(slice(len(X)))]
     pieces = split(len(X), BLOCK_VALUES * len(X) // X.size)
     with quiet_blas():
