@@ -16,7 +16,7 @@ PATIENCE = 1.0  # seconds before a bar appears
 
 
 class Stages:
-    """The ``watch`` of :func:`crossent.train`. Prints to standard error: nothing if quiet, a line a stage if ``lines``."""
+    """The ``watch`` of :func:`crossent.train`: nothing if quiet; a line for each stage that ends, if ``lines``."""
 
     def __init__(self, quiet: bool = False, tol: float = 1e-6, lines: bool = True):
         self.quiet, self.tol, self.lines = quiet, tol, lines
