@@ -1,5 +1,6 @@
 """Which parameters of a vectorizer the kernels understand, and what they make of them."""
 
+from collections.abc import Hashable
 from functools import cache, lru_cache
 from numbers import Integral
 from typing import Any
@@ -32,7 +33,7 @@ def analysis_of(vectorizer: Any) -> Analysis | None:
         return None
     if v.analyzer == "word" and v.token_pattern not in _MIN_CHARS:
         return None
-    if _changes_a_step(type(v)):
+    if _changes_a_step(v.__class__):
         return None
     stop_words = v.stop_words if v.analyzer == "word" else None
     if isinstance(stop_words, str):
@@ -48,11 +49,11 @@ def _is_range(ngram_range: Any) -> bool:
     if not isinstance(ngram_range, tuple) or len(ngram_range) != 2:
         return False
     low, high = ngram_range
-    return isinstance(low, Integral) and isinstance(high, Integral) and 1 <= low <= high
+    return isinstance(low, Integral) and isinstance(high, Integral) and 1 <= int(low) <= int(high)
 
 
 @cache
-def _changes_a_step(kind: type) -> bool:
+def _changes_a_step(kind: Hashable) -> bool:
     """Tell whether a subclass of the user's has its own way of doing something that the kernels do."""
     return any(getattr(kind, step) is not getattr(sklearn_text.CountVectorizer, step) for step in _STEPS)
 

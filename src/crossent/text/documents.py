@@ -1,7 +1,7 @@
 """Documents of any kind, as blocks of UTF-8 bytes: Arrow columns are read where they lie."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +102,7 @@ def _joined(parts: list[bytes]) -> Block:
 
 def _is_arrow(documents: Any) -> bool:
     """Tell whether to read Arrow buffers. pandas offers its columns of objects too, but makes them Arrow first."""
-    if getattr(documents, "dtype", None) == object:
+    if str(getattr(documents, "dtype", "")) == "object":
         return False
     return hasattr(documents, "__arrow_c_stream__") or hasattr(documents, "__arrow_c_array__")
 
@@ -147,5 +147,5 @@ def _in_place(chunk: Any) -> Iterator[Block]:
     pieces = 1 + int(offsets[-1] - offsets[0]) // BLOCK_BYTES
     targets = int(offsets[0]) + BLOCK_BYTES * np.arange(1, pieces)
     edges = np.unique(np.concatenate([[0], np.searchsorted(offsets, targets), [n]]))
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield Block(data, offsets[start : stop + 1].astype(np.int64))

@@ -1,7 +1,7 @@
 """Numbers for symbols and n-grams: two open-addressing tables that compiled code fills and reads.
 
-A symbol (a word, a character) is found by a 64-bit key: its own bytes when there are at most eight, else a hash followed
-by a comparison of the bytes. An n-gram of two or more symbols is a pair (code of its first n - 1 symbols, number of its
+A symbol (a word, a character) is found by a 64-bit key: its own bytes when there are at most eight, else a hash and
+a comparison of the bytes. An n-gram of two or more symbols is a pair (code of its first n - 1 symbols, number of its
 last symbol), found by that pair: no n-gram's bytes are ever hashed or stored. A code is a symbol's number, or an
 n-gram's number plus ``DEEP``.
 """
@@ -138,7 +138,7 @@ def pair_home(ngrams, prefix, last):
 
 @formula
 def pair(ngrams, slot, prefix, last, depth, learn):
-    """Return the code of the n-gram (prefix, last), searched from its home slot; a new one if it is new and ``learn``."""
+    """Return the code of the n-gram (prefix, last), searched from its home slot; a new one with ``learn``."""
     slots = ngrams.slots
     key = np.uint64(prefix) << np.uint64(32) | np.uint64(last)
     while True:
@@ -192,8 +192,8 @@ def larger_ngrams(ngrams: Ngrams, more: int = 1) -> Ngrams:
     """Return the table with room for more: at least twice what it held."""
     n = int(ngrams.used[0])
     room = max(2 * n, n + more)
-    columns = [_extended(column, n, room) for column in (ngrams.prefix, ngrams.last, ngrams.depth)]
-    return Ngrams(_larger_slots(ngrams.slots, 4 * room), *columns, ngrams.used)
+    prefix, last, depth = (_extended(column, n, room) for column in (ngrams.prefix, ngrams.last, ngrams.depth))
+    return Ngrams(_larger_slots(ngrams.slots, 4 * room), prefix, last, depth, ngrams.used)
 
 
 def _extended(array: NDArray[Any], used: int, room: int) -> NDArray[Any]:

@@ -100,7 +100,8 @@ def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Co
 
         def count(k: int) -> None:
             stream, ends, table = pieces[k]
-            pieces[k] = count_columns(stream, ends, *columns[table], vocabulary.n_columns, 0, mine)
+            of_symbols, of_ngrams = columns[table]
+            pieces[k] = count_columns(stream, ends, of_symbols, of_ngrams, vocabulary.n_columns, 0, mine)
 
         return count
 
@@ -157,7 +158,8 @@ def assemble(
         NO_NORM, L1 or L2.
     """
     plain = of_count is None and idf is None and norm == NO_NORM
-    weights = [_empty(dtype) if w is None else w for w in (of_count, idf)]
+    of_count = _empty(dtype) if of_count is None else of_count
+    idf = _empty(dtype) if idf is None else idf
     if len(counted.rows) == 1:  # a few documents: no time for more
         columns, counts, lengths = counted.rows.pop()
         indptr = np.zeros(counted.n_rows + 1, np.int32)
@@ -165,7 +167,7 @@ def assemble(
         if plain:
             return counts.astype(dtype), columns, indptr
         data = np.empty(len(columns), dtype)
-        weigh(columns, counts, lengths, *weights, norm, columns, data)
+        weigh(columns, counts, lengths, of_count, idf, norm, columns, data)
         return data, columns, indptr
     ends = np.cumsum([0, *(len(columns) for columns, _, _ in counted.rows)])
     narrow = ends[-1] <= np.iinfo(np.int32).max
@@ -180,7 +182,7 @@ def assemble(
         if plain:
             indices[here], data[here] = columns, counts
         else:
-            weigh(columns, counts, lengths, *weights, norm, indices[here], data[here])
+            weigh(columns, counts, lengths, of_count, idf, norm, indices[here], data[here])
         counted.rows[k] = (_NONE, _NONE, _NONE)
 
     _each(range(len(counted.rows)), place, threads)
@@ -193,7 +195,7 @@ def _empty(dtype: Any) -> Array:
 
 
 def _each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
-    """Call the task on every item, each taken by the next free thread; ``per_worker`` makes every thread its own task."""
+    """Call the task on every item, each taken by the next free thread; ``per_worker``: each thread has its own."""
     if threads == 1:
         alone = task() if per_worker else task
         for item in items:

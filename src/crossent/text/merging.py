@@ -72,7 +72,7 @@ def _next_level(
     prefix_ranks: list[Array],
     of_symbols: bool,
 ) -> tuple[_Level, list[Array]]:
-    """Rank the n-grams at ``where`` of each table, whose prefixes are ranked; return their level, and ranks by table."""
+    """Rank the n-grams at ``where`` of each table, whose prefixes are ranked; return them, and ranks by table."""
     prefixes, lasts, features = [], [], []
     for (_, ngrams), k, symbol_rank, prefix_rank in zip(tables, where, symbol_ranks, prefix_ranks, strict=True):
         n = ngrams.used[0]

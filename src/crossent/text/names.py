@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ class HashedNames:
     offsets: Array
 
     @classmethod
-    def of(cls, terms: Sequence[str], totals: Array, n_features: int) -> HashedNames:
-        """Return the names of the terms' columns, given how often each term occurs. Among equals the first term wins."""
+    def of(cls, terms: Iterable[str], totals: Array, n_features: int) -> HashedNames:
+        """Return the names of the terms' columns, given how often each term occurs; among equals the first wins."""
         encoded = [term.encode() for term in terms]
         data, offsets = _joined(encoded)
         columns = hash_strings(np.append(data, np.zeros(PADDING, np.uint8)), offsets, n_features)

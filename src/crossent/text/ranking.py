@@ -1,10 +1,10 @@
-"""The order of strings and of n-grams, without making them: strings by their bytes, n-grams by the ranks of their symbols.
+"""The order of strings by their bytes, and of n-grams, which are never spelled out, by the ranks of their symbols.
 
 UTF-8 keeps the order of code points, so sorted bytes are sorted strings. The order of n-grams is that of their tuples
 of symbols' ranks, shorter first among equal beginnings. For characters that is plain. For words, joined by a blank:
 where two n-grams first differ, either two words differ before both end, and the words' own order decides; or one word
-is the beginning of the other, and the blank (or the end) after it meets a byte of the longer word: every ``\\w`` byte is
-above the blank, so the shorter word's n-gram comes first, as the shorter word does.
+is the beginning of the other, and the blank (or the end) after it meets a byte of the longer word: every ``\\w`` byte
+is above the blank, so the shorter word's n-gram comes first, as the shorter word does.
 """
 
 from typing import Any
@@ -117,7 +117,7 @@ def add_to_prefix(prefix, sizes, prefix_sizes):
 
 @kernel
 def place_after(prefix, sizes, places):
-    """Return where each n-gram's terms begin, in the order of the n-grams, given where their prefixes' extensions do."""
+    """Return where each n-gram's terms begin, given where those of its prefix's extensions do."""
     result = np.empty(len(prefix), np.int64)
     for k in range(len(prefix)):
         result[k] = places[prefix[k]]

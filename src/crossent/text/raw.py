@@ -10,8 +10,10 @@ Eight bytes are one little-endian number. Arrays read this way have eight bytes 
 from typing import Any
 
 from numba.core import cgutils, types
-from numba.core.extending import intrinsic
+from numba.core.extending import intrinsic as _intrinsic
 from numba.np.arrayobj import make_array
+
+intrinsic: Any = _intrinsic  # called, an intrinsic takes no typing context, which a type checker cannot know
 
 
 @intrinsic
@@ -31,7 +33,8 @@ def _without_owners(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         array.parent = cgutils.get_null_value(array.parent.type)
         return array._getvalue()
     if isinstance(kind, types.BaseTuple):
-        for k, item in enumerate(kind):
+        items: Any = kind
+        for k, item in enumerate(items):
             part = _without_owners(context, builder, item, builder.extract_value(value, k))
             value = builder.insert_value(value, part, k)
     return value

@@ -3,8 +3,8 @@
 import numpy as np
 
 from crossent.jit import formula, kernel, rounded_kernel
-from crossent.text.raw import borrowed
 from crossent.text.interning import DEEP
+from crossent.text.raw import borrowed
 
 _FEW = 16  # keys that insertion sorts fastest
 _ALIKE = 100  # keys that begin alike, at most, for insertion to sort them
@@ -19,7 +19,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
     ``stream`` holds codes, whose columns the two arrays tell (-1: none), or, when ``hashed``, signed columns. Where
     ``in_documents`` has room, the rows that hold each column are added to it.
     """
-    longest = start = 0
+    longest = start = np.int64(0)
     for end in ends:
         longest = max(longest, end - start)
         start = end

@@ -1,18 +1,18 @@
 """From the UTF-8 bytes of a document to its symbols: words, or characters.
 
-A document's symbols are written, lower-cased, one after another into ``out``; symbol i starts at ``starts[i]``. Words are
-followed by one space, so that every n-gram, of words as of characters, is one slice of ``out``. ``room[i]`` counts the
-symbols from i to the end of its stretch: n-grams do not reach across stretches (for ``char_wb``, padded words).
+A document's symbols are written, lower-cased, one after another into ``out``; symbol i starts at ``starts[i]``. Words
+are followed by one space, so that every n-gram, of words as of characters, is one slice of ``out``. ``room[i]`` counts
+the symbols from i to the end of its stretch: n-grams do not reach across stretches (for ``char_wb``, padded words).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
-from crossent.text.raw import PADDING, borrowed, load64, store64, trailing_zeros
 from crossent.text.interning import Symbols, find
+from crossent.text.raw import PADDING, borrowed, load64, store64, trailing_zeros
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
     COMBINING_DOT,
@@ -97,7 +97,7 @@ def ngram(analysis, scratch, i, n):
 
 @formula
 def is_ngram(analysis, scratch, i, n):
-    """Tell whether n symbols from symbol i are a feature. char_wb counts a word with fewer than min_n characters whole."""
+    """Tell whether n symbols from i are a feature; char_wb counts a word of fewer than min_n characters whole."""
     if n >= analysis.min_n:
         return scratch.room[i] >= n
     if analysis.mode != CHARACTERS_IN_WORDS or scratch.room[i] != n:
@@ -177,7 +177,8 @@ def _ascii_words(size, analysis, scratch):
 @formula
 def _words(data, begin, end, analysis, scratch):
     unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
-    n = start = o = chars = _ZERO
+    n: Any = _ZERO
+    start = o = chars = n
     starts[0] = 0
     i = begin
     while i <= end:
@@ -235,7 +236,7 @@ def _characters(data, begin, end, unicode, scratch):
     while i < end:
         c, size = code_point(data, i, end)
         entry = entry_of(unicode, c)
-        spaces = spaces + 1 if entry & SPACE else 0
+        spaces = spaces + 1 if entry & SPACE else _ZERO
         if spaces > 1:  # a run of white space becomes one blank; a single one stays what it is
             out[starts[n - 1]] = BLANK
             starts[n] = starts[n - 1] + 1

@@ -28,7 +28,7 @@ _LETTERS = np.r_[0:0x20000, 0xE0000:0xE1000]  # every code point with case, or i
 
 
 class Unicode(NamedTuple):
-    """Entries of code point c in two stages, ``entries[pages[c >> 8], c & 255]``; ``word`` is for the word tokenizer."""
+    """The entry of code point c is ``entries[pages[c >> 8], c & 255]``; ``word`` serves the word tokenizer."""
 
     pages: NDArray[np.uint16]
     entries: NDArray[np.uint32]

@@ -1,7 +1,7 @@
 """A vocabulary as arrays: its symbols, its n-grams as (prefix, last symbol), and the column of each.
 
-It is a tree. A term is a path of symbols; only what is needed to reach a term is kept. For words and pairs this takes 16
-bytes a pair and no string, loads as it lies on disk, and is looked up by two integers.
+It is a tree. A term is a path of symbols; only what is needed to reach a term is kept. For words and pairs this takes
+12 bytes a pair and no string, loads as it lies on disk, and is looked up by two integers.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,9 @@ class Vocabulary:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Vocabulary:
         """Return the vocabulary of :meth:`to_arrays`; ValueError if the arrays are not those of one."""
-        given = {name: np.require(arrays[name], requirements="CW") for name in cls.__dataclass_fields__}
+        given: dict[str, Any] = {
+            name: np.require(arrays[name], requirements=["C", "W"]) for name in cls.__dataclass_fields__
+        }
         vocabulary = cls(**given | {"n_columns": int(given["n_columns"][0]), "joined": bool(given["joined"][0])})
         if not vocabulary._is_sound():
             raise ValueError("the vocabulary's arrays do not fit together")
@@ -105,7 +108,7 @@ class Vocabulary:
         data, offsets = _spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
         text = data.tobytes()
         edges = offsets.tolist()
-        return [text[a:b].decode("utf-8", "surrogatepass") for a, b in zip(edges, edges[1:], strict=False)]
+        return [text[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(edges)]
 
     def keep(self, mask: Array) -> Vocabulary:
         """Return the vocabulary of the columns that the mask keeps, renumbered in their order."""

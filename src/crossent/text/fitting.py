@@ -1,0 +1,248 @@
+"""What the vectorizers share: scikit-learn checks parameters, kernels do the work, a vocabulary is kept as arrays.
+
+scikit-learn checks every parameter, and warns, before it reads a document: it is given one that stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import chain, islice
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction import text as sklearn_text
+
+from crossent.blocks import cores
+from crossent.text import matrix
+from crossent.text.analysis import analysis_of
+from crossent.text.documents import Block, blocks
+from crossent.text.rows import L1, L2, NO_NORM
+from crossent.text.tokens import WORDS, Analysis
+from crossent.text.vocabulary import Vocabulary
+
+Array = NDArray[Any]
+_NORMS = {None: NO_NORM, "l1": L1, "l2": L2}
+
+
+class _Checked(Exception):  # noqa: N818
+    """scikit-learn has checked the parameters and asks for the first document."""
+
+
+def check_parameters(fit: Any) -> None:
+    """Have scikit-learn check the parameters: call its ``fit`` with documents whose first one stops it."""
+
+    def documents() -> Iterator[str]:
+        raise _Checked
+        yield
+
+    with suppress(_Checked):
+        fit(documents())
+
+
+def blocks_of(vectorizer: Any, documents: Any, surrogates: bool = True) -> tuple[Iterable[Block], int]:
+    """Return the blocks of the documents, and the number of threads worth using."""
+    if isinstance(documents, str):
+        raise ValueError("Iterable over raw text documents expected, string object received.")
+    preprocess = vectorizer.build_preprocessor() if vectorizer.strip_accents else None
+    iterator = blocks(documents, vectorizer.decode, preprocess, surrogates)
+    first = list(islice(iterator, 2))
+    return chain(first, iterator), cores(vectorizer.n_jobs) if len(first) > 1 else 1
+
+
+def sparse(arrays: tuple[Array, Array, Array], n_columns: int) -> Any:
+    kind = sp.csr_array if get_config()["sparse_interface"] == "sparray" else sp.csr_matrix
+    X = kind(arrays, shape=(len(arrays[2]) - 1, n_columns))
+    X.has_canonical_format = True  # sorted, each column once
+    return X
+
+
+class WithVocabulary:
+    """What the two vectorizers with a vocabulary share. ``vocabulary_`` becomes a dict only when it is asked for."""
+
+    # Mixed into scikit-learn's classes; the attributes below are theirs.
+    vocabulary: Any
+    min_df: Any
+    max_df: Any
+    max_features: Any
+    binary: Any
+    dtype: Any
+    n_jobs: Any
+    analyzer: Any
+    fixed_vocabulary_: bool
+
+    _compact: Vocabulary | None = None
+    _terms: dict[str, int] | None = None
+
+    @property
+    def vocabulary_(self) -> dict[str, int]:
+        """Terms and their columns, as a dict."""
+        if self._terms is None:
+            if self._compact is None:
+                raise AttributeError(f"{type(self).__name__} has no vocabulary_ before it is fitted")
+            self._terms = {term: column for column, term in enumerate(self._compact.names())}
+        return self._terms
+
+    @vocabulary_.setter
+    def vocabulary_(self, terms: dict[str, int]) -> None:
+        self._terms, self._compact = terms, None
+
+    def fit(self, raw_documents: Any, y: Any = None) -> Self:
+        """Learn the vocabulary of the documents; see scikit-learn. Costs one pass over the text."""
+        analysis = analysis_of(self)
+        if analysis is None:
+            self._forget()
+            super().fit(raw_documents, y)  # type: ignore[misc]
+            self._take_over()
+            return self
+        self._learn(raw_documents, analysis)
+        return self
+
+    def fit_transform(self, raw_documents: Any, y: Any = None) -> Any:
+        """Learn the vocabulary and return the documents' matrix; see scikit-learn. Costs one pass over the text."""
+        analysis = analysis_of(self)
+        if analysis is None:
+            self._forget()
+            X = super().fit_transform(raw_documents, y)  # type: ignore[misc]
+            X.sort_indices()
+            self._take_over()
+            return X
+        counted = self._learn(raw_documents, analysis)
+        return sparse(self._arrays(counted), counted.n_columns)
+
+    def transform(self, raw_documents: Any) -> Any:
+        """Return the documents' matrix in the vocabulary's columns; see scikit-learn."""
+        data, indices, indptr = self.transform_arrays(raw_documents)
+        n_columns = len(self._terms or ()) if self._compact is None else self._compact.n_columns
+        return sparse((data, indices, indptr), n_columns)
+
+    def transform_arrays(self, raw_documents: Any) -> tuple[Array, Array, Array]:
+        """Return (data, indices, indptr) of :meth:`transform`: a matrix of one document takes longer to make."""
+        analysis = analysis_of(self)
+        vocabulary = self._ready(analysis)
+        if analysis is None or vocabulary is None:
+            return self._arrays(self._counted_by_parent(raw_documents))
+        return self._arrays(self._look_up(raw_documents, analysis, vocabulary))
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return the terms, in the order of the columns."""
+        if self._compact is None:
+            return super().get_feature_names_out(input_features)  # type: ignore[misc]
+        return np.array(self._compact.names(), dtype=object)
+
+    def names_of(self, columns: Any) -> list[str]:
+        """Return the terms of a few columns; makes no list of all."""
+        vocabulary = self._compact
+        if vocabulary is None:
+            return self.get_feature_names_out()[columns].tolist()
+        return vocabulary.names(np.asarray(columns))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return what was learned, as arrays that :meth:`from_arrays` takes back.
+
+        The vocabulary's symbols are UTF-8 in Arrow's layout (``data``, ``offsets``), sorted; n-gram m is
+        (``prefix[m]``, ``last[m]``), see :class:`crossent.text.vocabulary.Vocabulary`.
+        """
+        vocabulary = self._ready(analysis_of(self))
+        if vocabulary is None:
+            terms = self.vocabulary_
+            vocabulary = Vocabulary.of(terms.keys(), list(terms.values()), joined=False)
+        return vocabulary.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], **params: Any) -> Self:
+        """Return a fitted vectorizer with these parameters; nothing is parsed, so it takes milliseconds."""
+        vectorizer = cls(**params)
+        vectorizer._compact = Vocabulary.from_arrays(arrays)
+        vectorizer.fixed_vocabulary_ = vectorizer.vocabulary is not None
+        return vectorizer
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        if self._compact is not None:
+            state = {name: value for name, value in state.items() if name != "_terms"}
+        return state
+
+    def _forget(self) -> None:
+        self._compact = self._terms = None
+
+    def _take_over(self) -> None:
+        """Keep what scikit-learn has learned beside the vocabulary."""
+
+    def _counted_by_parent(self, raw_documents: Any) -> matrix.Counted:
+        X = sklearn_text.CountVectorizer.transform(self, raw_documents)
+        rows = X.indices.astype(np.int32), X.data.astype(np.int32), np.diff(X.indptr).astype(np.int32)
+        return matrix.Counted([rows], X.shape[0], X.shape[1], np.zeros(0, np.int32))
+
+    def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
+        """Count the documents; keep the vocabulary, and of the counts what belongs to it."""
+        if isinstance(raw_documents, str):
+            raise ValueError("Iterable over raw text documents expected, string object received.")
+        check_parameters(super().fit_transform)  # type: ignore[misc]
+        if self.fixed_vocabulary_:
+            vocabulary = self._ready(analysis)
+            assert vocabulary is not None
+            return self._look_up(raw_documents, analysis, vocabulary)
+        pieces, threads = blocks_of(self, raw_documents)
+        counted, vocabulary = matrix.learn(pieces, analysis, threads)
+        if not vocabulary.n_columns:
+            raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
+        if self.binary:
+            counted.binarize()
+        mask = self._kept(counted)
+        if not mask.all():
+            counted.keep(mask, threads)
+            vocabulary = vocabulary.keep(mask)
+        self._compact, self._terms = vocabulary, None
+        return counted
+
+    def _kept(self, counted: matrix.Counted) -> Array:
+        """Tell which columns min_df, max_df and max_features keep."""
+        n = counted.n_rows
+        most = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n
+        least = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n
+        if most < least:
+            raise ValueError("max_df corresponds to < documents than min_df")
+        mask = (counted.in_documents <= most) & (counted.in_documents >= least)
+        if self.max_features is not None and mask.sum() > self.max_features:
+            totals = counted.totals(np.result_type(self.dtype, np.int64 if np.dtype(self.dtype).kind in "biu" else 0))
+            best = (-totals[mask]).argsort()[: self.max_features]
+            kept = np.flatnonzero(mask)[best]
+            mask = np.zeros(len(mask), bool)
+            mask[kept] = True
+        if not mask.any():
+            raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
+        return mask
+
+    def _ready(self, analysis: Analysis | None) -> Vocabulary | None:
+        """Return the vocabulary for the kernels, made of ``vocabulary_`` where that was given; None if it cannot be."""
+        if self._compact is None and self._terms is None:
+            if self.vocabulary is None:
+                raise NotFittedError("Vocabulary not fitted or provided")
+            super().get_feature_names_out()  # type: ignore[misc]  # checks the given vocabulary, and takes it
+        if analysis is None:
+            return self._compact
+        joined = analysis.mode == WORDS
+        if self._compact is None or self._compact.joined != joined:
+            terms = self.vocabulary_
+            if not terms:
+                raise ValueError("Vocabulary is empty")
+            if not all(isinstance(term, str) for term in terms):
+                return None
+            self._compact = Vocabulary.of(terms.keys(), list(terms.values()), joined)
+        return self._compact
+
+    def _look_up(self, raw_documents: Any, analysis: Analysis, vocabulary: Vocabulary) -> matrix.Counted:
+        pieces, threads = blocks_of(self, raw_documents)
+        counted = matrix.look_up(pieces, analysis, vocabulary, threads)
+        if self.binary:
+            counted.binarize()
+        return counted
+
+    def _arrays(self, counted: matrix.Counted) -> tuple[Array, Array, Array]:
+        return matrix.assemble(counted, np.dtype(self.dtype), None, None, NO_NORM, cores(self.n_jobs))
