@@ -158,14 +158,14 @@ class DualBound:
 
     def _mixture(self, excess: Array) -> tuple[float, Array]:
         """Return tau and q that make the probabilities' sums, now label_sums + excess, equal the labels' sums."""
-        sums = self.label_sums + excess
+        sums, over = (self.label_sums + excess).tolist(), excess.tolist()  # few numbers: lists are faster than arrays
         if len(sums) == 1:  # the other class's sum, for the same formula
-            sums = np.append(sums, self.objective.total - sums[0])
-            excess = np.append(excess, -excess[0])
-        tau = max(e / total if e > 0.0 else 0.0 for e, total in zip(excess.tolist(), sums.tolist(), strict=True))
+            sums.append(self.objective.total - sums[0])
+            over.append(-over[0])
+        tau = max(e / total if e > 0.0 else 0.0 for e, total in zip(over, sums, strict=True))
         if tau <= BALANCED:
             return 0.0, np.zeros_like(self.label_sums)
-        q = np.maximum(sums - excess / tau, 0.0) / self.objective.total
+        q = np.array([max(total - e / tau, 0.0) for e, total in zip(over, sums, strict=True)])
         return tau, (q / q.sum())[: len(self.label_sums)]
 
     def _sums(self) -> tuple[Array, Array]:

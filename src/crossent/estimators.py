@@ -318,8 +318,9 @@ def _shortfall(certificate: Certificate) -> str:
         Outcome.STOPPED: "fit again with warm_start=True to go on",
         Outcome.SEPARABLE: "give a finite C",
     }[Outcome(certificate.outcome)]
+    reached = f"{certificate.relative_gap:.2g}" if np.isfinite(certificate.relative_gap) else "not yet known"
     return (
-        f"{certificate.outcome}. Relative gap reached {certificate.relative_gap:.2g}, asked {certificate.tol:.2g}, "
+        f"{certificate.outcome}. Relative gap reached {reached}, asked {certificate.tol:.2g}, "
         f"after {certificate.n_iter} iterations; {remedy}."
     )
 
