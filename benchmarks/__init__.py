@@ -5,7 +5,7 @@
 objective/   the one referee: objective and duality gap of anybody's weights (numpy and scipy only)
 datasets/    the data sets, built once and kept in the user's cache folder
 rivals/      one small adapter a library, ours among them
-worker.py    one library in a process of its own; crew.py talks to it
+worker.py    one library in a process of its own; process.py talks to it
 measure.py   the rules: loosest setting that arrives, repeats in turn, caps
 rows.py      every row of the table; judges.py what counts as arrived
 roofline.py  how fast this machine moves memory, and what a pass must move

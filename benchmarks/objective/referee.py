@@ -207,8 +207,8 @@ def _penalised_gap(problem: Problem, W: np.ndarray, Z: np.ndarray) -> float:
         have, want = problem.weight @ P, problem.weight @ label
         with np.errstate(divide="ignore", invalid="ignore"):
             t = max(0.0, 1.0 - float(np.min(np.where(have > 0, want / have, np.inf))))
-        if t > 0:
-            q = np.maximum(want - (1 - t) * have, 0.0)
+        q = np.maximum(want - (1 - t) * have, 0.0)
+        if t > 0 and q.sum() > 0:
             P = (1 - t) * P + t * q / q.sum()
         R = P - label
     v = _pull(problem, R)
