@@ -8,7 +8,7 @@ every fit starting from the one before.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from crossent.errors import CrossentError
 from crossent.estimators import LogisticRegression
 from crossent.fit import fit
 from crossent.parameters import check_parameters, method
-from crossent.path import warm_fits
+from crossent.path import WarmFit, warm_fits
 
 Array = NDArray[np.float64]
 Score = Callable[[int, Array, Any], float]
@@ -77,7 +77,7 @@ def cross_validate(
     Parameters
     ----------
     design : Design
-        Of all rows, on one thread: the folds are what runs side by side.
+        Of all rows.
     y : array of shape (n,)
         Labels in [0, 1] for two classes; class codes as int64 for more.
     s : array of shape (n,)
@@ -96,22 +96,28 @@ def cross_validate(
     Grid
     """
 
+    for number, (train, _) in enumerate(folds):
+        _check_fold(number, y, s * np.bincount(train, minlength=design.n), n_classes)
+
     def walk(number: int, l1_ratio: float) -> list[tuple[float, Array, int, float, bool]]:
-        train, _ = folds[number]
-        weights = s * np.bincount(train, minlength=design.n)
-        _check_fold(number, y, weights, n_classes)
+        weights = s * np.bincount(folds[number][0], minlength=design.n)
         found = []
-        for done in warm_fits(
-            design, y, weights, n_classes, Cs, l1_ratio, tol, max_iter, method(solver, 1.0, l1_ratio)
-        ):
+        for done in fits(weights, l1_ratio, tuple(lead) if l1_ratio == 0.0 else ()):
             coef = np.hstack([done.coef, done.intercept[:, None]]) if design.intercept else done.coef
             found.append((score(number, done.point.z, done), coef, done.n_iter, done.gap, done.converged))
         return found
+
+    def fits(weights: Array, l1_ratio: float, lead: Sequence[WarmFit] = ()) -> Iterator[WarmFit]:
+        name = method(solver, 1.0, l1_ratio)
+        return warm_fits(design, y, weights, n_classes, Cs, l1_ratio, tol, max_iter, name, lead)
 
     tasks = [(number, l1_ratio) for number in range(len(folds)) for l1_ratio in l1_ratios.tolist()]
     with quiet_blas():
         if l1_ratios.any():
             design.scaled_columns(np.empty(0, dtype=np.intp), s)  # transposes X once, before the threads start
+        design.threads = threads
+        lead = list(fits(s, 0.0)) if 0.0 in l1_ratios else []
+        design.threads = 1  # from here on the folds are what runs side by side
         walks = run([lambda task=task: walk(*task) for task in tasks], threads)  # type: ignore[misc]
     shape = (len(folds), len(l1_ratios), len(Cs))
     scores, coefs, n_iter, gaps, converged = zip(*[fold for found in walks for fold in found], strict=True)

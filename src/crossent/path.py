@@ -6,8 +6,9 @@ for all columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from crossent.errors import CrossentError
 from crossent.fit import minimise, penalised_objective
 from crossent.objective import Objective, Point
 from crossent.penalty import Penalty
-from crossent.solvers import SOLVERS, choose
+from crossent.solvers import SOLVERS, Solver, choose
+from crossent.solvers.borrowed import Borrowed
 
 Array = NDArray[np.float64]
 
@@ -171,6 +173,11 @@ class WarmFit:
     n_iter: int
     converged: bool
 
+    @cached_property
+    def hessian(self) -> Array:
+        """The Hessian of the smooth part there: a Gram matrix, when first needed."""
+        return self.objective.hessian(self.objective.curvature_at(self.point.z))
+
     @property
     def loss(self) -> float:
         """The weighted loss, for C = 1."""
@@ -206,16 +213,30 @@ def warm_fits(
     tol: float = 1e-6,
     max_iter: int = 100,
     solver: str = "auto",
+    lead: Sequence[WarmFit] = (),
 ) -> Iterator[WarmFit]:
-    """Yield the fits for increasing C, each from the one before; with L1 on the columns that the strong rule keeps."""
+    """Yield the fits for increasing C, each from the one before; with L1 on the columns that the strong rule keeps.
+
+    ``lead`` are the fits of a problem nearby (all rows, where these are a fold's): each fit moves from the one before
+    as the leader did, and borrows its Hessian where that is small.
+    """
     null = null_point(design, y, s, n_classes)
     if l1_ratio > 0.0:
         yield from _screened_fits(design, y, s, n_classes, Cs, l1_ratio, tol, max_iter, null)
         return
-    w = null.w
-    for C in Cs.tolist():
+    w, before = null.w, null.w
+    for index, C in enumerate(Cs.tolist()):
         objective = penalised_objective(design, y, s, n_classes, C, 0.0)
-        point, certificate = minimise(DualBound(objective), SOLVERS[choose(objective, solver)](), w, tol, max_iter)
+        name = choose(objective, solver)
+        if name == "dual" and solver == "auto":
+            name = "newton-cg"  # a dual method has no use for weights to start from
+        method: Solver = SOLVERS[name]()
+        if lead:
+            # at the first C this starts where the leader ended
+            w, before = w + (lead[index].point.w - before), lead[index].point.w
+            if name == "cholesky":
+                method = Borrowed(objective, lead[index].hessian, objective.total / lead[index].objective.total)
+        point, certificate = minimise(DualBound(objective), method, w, tol, max_iter)
         w = point.w
         yield WarmFit(point, objective, C, certificate.relative_gap, certificate.n_iter, certificate.converged)
 

@@ -20,12 +20,12 @@ class NewtonCholesky:
         """Return the Newton step at the point."""
         hessian = objective.hessian(objective.curvature_at(point.z))
         if point.w.ndim == 2:
-            _hold_common_shift(hessian, objective)
+            hold_common_shift(hessian, objective)
         v = -solve_scaled(hessian, point.gradient.reshape(-1)).reshape(point.w.shape)
         return Step(v, objective.margins(v))
 
 
-def _hold_common_shift(hessian: Array, objective: Objective) -> None:
+def hold_common_shift(hessian: Array, objective: Objective) -> None:
     """Give curvature to adding a constant to all K classes of an unpenalised coefficient, which changes no margin.
 
     The gradient has no part along that direction, so the step has none either.
