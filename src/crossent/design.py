@@ -216,7 +216,7 @@ class SparseDesign(Design):
 
     def __init__(self, X: Any, *, intercept: bool = True, n_jobs: int | None = None):
         X = X if X.format in {"csr", "csc"} else X.tocsr()
-        if _repeats(X.indptr, X.indices, np.full(max(X.shape), -1)):
+        if not X.has_canonical_format and _repeats(X.indptr, X.indices, np.full(max(X.shape), -1)):
             X = X.copy()
             X.sum_duplicates()
         if X.dtype not in {np.dtype(np.float64), np.dtype(np.float32)}:

@@ -152,7 +152,8 @@ def minimise(
     watch = _Watch(objective, tol, max_iter)
     point, gap, outcome = Point(w, np.empty(0), np.nan, w, w), np.inf, None
     try:
-        point = objective.at(w)
+        at_zero = np.zeros((objective.design.n, *w.shape[1:])) if not w.any() else None
+        point = objective.at(w, at_zero)
         while outcome is None:
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:
