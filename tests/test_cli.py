@@ -246,6 +246,13 @@ def test_what_is_in_the_data_is_noted_once(run, tmp_path):
     assert err == "note: target 'y' is missing in 1 of 60 rows; they are left out\n"
 
 
+def test_a_fit_that_did_not_arrive_says_so(run, tmp_path):
+    code, out, err = run("train", "rows.csv", "-t", "grade", "-o", tmp_path / "m", "--max-iter", 1)
+    assert code == 0
+    assert "stopped at max_iter before the gap was within tol" in out
+    assert re.search(r"note: stopped at max_iter.* asked 1e-06, .*; raise max_iter\.", err)
+
+
 def test_markup_in_the_data_is_shown_as_it_is(run, tmp_path):
     lines = ["[red]x,[/y]", *(f"{i % 7},[bold]{'yes' if i % 3 else 'no'}" for i in range(60))]
     (tmp_path / "rows.csv").write_text("\n".join(lines))

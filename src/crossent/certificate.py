@@ -38,6 +38,15 @@ class Outcome(Enum):
     SEPARABLE = "the classes are separable and nothing penalises the weights, so no finite optimum exists"
 
 
+REMEDIES = {
+    Outcome.MAX_ITER: "raise max_iter",
+    Outcome.STALLED: "raise tol to the gap reached",
+    Outcome.INTERRUPTED: "fit again with warm_start=True to go on",
+    Outcome.STOPPED: "fit again with warm_start=True to go on",
+    Outcome.SEPARABLE: "give a finite C",
+}
+
+
 @dataclass(frozen=True)
 class Certificate:
     """What a fit proves about itself.
@@ -78,6 +87,14 @@ class Certificate:
     def as_dict(self) -> dict[str, Any]:
         """Return the certificate as plain values."""
         return asdict(self)
+
+    def shortfall(self) -> str:
+        """Say how a fit that did not converge ended, which gap it reached and was asked, and one remedy."""
+        reached = f"{self.relative_gap:.2g}" if np.isfinite(self.relative_gap) else "not yet known"
+        return (
+            f"{self.outcome}. Relative gap reached {reached}, asked {self.tol:.2g}, after {self.n_iter} iterations; "
+            f"{REMEDIES[Outcome(self.outcome)]}."
+        )
 
     def __str__(self) -> str:
         return (

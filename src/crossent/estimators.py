@@ -21,7 +21,6 @@ from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crossent.certificate import Certificate, Outcome
 from crossent.errors import CrossentError
 from crossent.fit import fit
 from crossent.parameters import check_parameters, method, strengths
@@ -189,7 +188,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = np.array([result.certificate.n_iter], dtype=np.int32)
         steps.close()
         if not self.certificate_.converged:
-            warnings.warn(_shortfall(self.certificate_), ConvergenceWarning, stacklevel=3)
+            warnings.warn(self.certificate_.shortfall(), ConvergenceWarning, stacklevel=3)
         return self
 
     def _encoded(self, X: Any, y: Any) -> tuple[Any, NDArray[np.int64]]:
@@ -307,22 +306,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 def _is_plain(X: Any) -> bool:
     """Tell whether X is an array that needs no check but for being finite: two axes, float64, not empty."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype == np.float64 and X.size > 0 and X.flags.forc
-
-
-def _shortfall(certificate: Certificate) -> str:
-    """Say how a fit that did not converge ended, which gap it reached and was asked, and one remedy."""
-    remedy = {
-        Outcome.MAX_ITER: "raise max_iter",
-        Outcome.STALLED: "raise tol to the gap reached",
-        Outcome.INTERRUPTED: "fit again with warm_start=True to go on",
-        Outcome.STOPPED: "fit again with warm_start=True to go on",
-        Outcome.SEPARABLE: "give a finite C",
-    }[Outcome(certificate.outcome)]
-    reached = f"{certificate.relative_gap:.2g}" if np.isfinite(certificate.relative_gap) else "not yet known"
-    return (
-        f"{certificate.outcome}. Relative gap reached {reached}, asked {certificate.tol:.2g}, "
-        f"after {certificate.n_iter} iterations; {remedy}."
-    )
 
 
 def _as_attributes(coef: Array, intercept: Array, dtype: type) -> dict[str, NDArray[Any]]:

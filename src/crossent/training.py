@@ -327,8 +327,4 @@ def _warn_unless_converged(model: Model) -> None:
         return
     from sklearn.exceptions import ConvergenceWarning
 
-    message = (
-        f"{certificate.outcome}; the relative gap is {certificate.relative_gap:.2g}, asked was {certificate.tol:.2g}. "
-        "Give a smaller C or a larger max_iter."
-    )
-    warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    warnings.warn(certificate.shortfall(), ConvergenceWarning, stacklevel=3)

@@ -49,20 +49,20 @@ def spelled(value: Any) -> str:
 
 @contextmanager
 def notes(quiet: bool = False) -> Iterator[None]:
-    """Turn warnings about the data into notes, each told once; hide other warnings, which are not the user's."""
+    """Turn warnings about the data and the fit into notes, each told once; hide others, which are not the user's."""
     from crossent.errors import DataWarning
 
     told: set[str] = set()
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if issubclass(category, DataWarning) and text not in told and not quiet:
+        meant = issubclass(category, DataWarning) or category.__name__ == "ConvergenceWarning"  # scikit-learn's
+        if meant and text not in told and not quiet:
             told.add(text)
             note(text)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", DataWarning)
+        warnings.simplefilter("always")
         warnings.showwarning = show
         yield
 
