@@ -55,7 +55,7 @@ class Columns:
 def column_dot(indptr, indices, data, j, q):
     """Return column j's product with q."""
     total = 0.0
-    if indices.size == 0:
+    if indices.size < data.size:  # dense: each column holds all rows
         start = indptr[j]
         for i in range(q.size):
             total += data[start + i] * q[i]
@@ -68,7 +68,7 @@ def column_dot(indptr, indices, data, j, q):
 @row_formula
 def column_add(indptr, indices, data, j, delta, q):
     """Add delta times column j to q."""
-    if indices.size == 0:
+    if indices.size < data.size:  # dense: each column holds all rows
         start = indptr[j]
         for i in range(q.size):
             q[i] += delta * data[start + i]

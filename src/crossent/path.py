@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 AHEAD = 2  # fits for which one selection of columns is made
 WORTHWHILE = 0.5  # share of X's values above which a selection is not copied
 REFITS = 10
+LABELS = 0.1  # share of a plot's width for the names
 INNER = 0.9  # share of the gap for the fit on the selected columns
 
 
@@ -301,7 +302,7 @@ class _Selection:
     @staticmethod
     def any_class(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the columns flagged in any class."""
-        return flags if flags.ndim == 1 else flags.any(axis=1)
+        return flags if flags.ndim == 1 else np.logical_or.reduce(flags, axis=1)
 
     def strong(self, w: Array, gradient: Array, before: float, C: float, l1_ratio: float) -> NDArray[np.bool_]:
         """Return the columns that the sequential strong rule keeps on the way from C = ``before``, and the support."""
@@ -346,3 +347,48 @@ def _check(X: Any, codes: Any, classes: Any, l1_ratio: float, n_Cs: int, C_min_r
         )
     if n_Cs < 1 or not 0.0 < C_min_ratio < 1.0:
         raise CrossentError(f"n_Cs is {n_Cs} and C_min_ratio {C_min_ratio}; give n_Cs >= 1 and 0 < C_min_ratio < 1")
+
+
+def plot_path(path: LogisticPath, *, names: Sequence[str] | None = None, labelled: int = 8, axes: Any = None) -> Any:
+    """Draw each coefficient against C, and the share of the deviance explained above; return the figure.
+
+    Parameters
+    ----------
+    path : LogisticPath
+    names : sequence of d strings, optional
+        The features' names; their numbers otherwise.
+    labelled : int
+        How many of the largest coefficients at the end carry their name.
+    axes : matplotlib Axes, optional
+        Where to draw; a new figure otherwise. Only for two classes, or the first class of more.
+
+    Raises
+    ------
+    CrossentError
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise CrossentError("plot_path needs matplotlib; install crossent[report]") from None
+    if axes is None:
+        _, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    d = path.coefs.shape[1] // path.intercepts.shape[1]
+    curves = path.coefs[:, :d].tocsc()
+    last = np.zeros(d) if not len(path.Cs) else path.coefs[[-1], :d].toarray()[0]
+    named = np.argsort(-np.abs(last))[:labelled]
+    for j in np.flatnonzero(np.diff(curves.indptr)).tolist():
+        (line,) = axes.plot(path.Cs, curves[:, [j]].toarray()[:, 0], lw=1)
+        if j in named and last[j] != 0.0:
+            label = names[j] if names is not None else str(j)
+            axes.annotate(label, (path.Cs[-1], last[j]), xytext=(4, 0), textcoords="offset points", va="center")
+            line.set_linewidth(2)
+    axes.set(xscale="log", xlabel="C", ylabel="coefficient")
+    axes.set_xlim(path.Cs[0], path.Cs[-1] * (path.Cs[-1] / path.Cs[0]) ** LABELS)
+    axes.axhline(0.0, color="0.7", lw=0.8, zorder=0)
+    above = axes.twiny()
+    ticks = np.unique(np.linspace(0, len(path.Cs) - 1, 6).astype(int))
+    above.set(xscale="log", xlim=axes.get_xlim(), xlabel="deviance explained (features)")
+    above.set_xticks(path.Cs[ticks], [f"{path.deviance_ratios[i]:.0%} ({path.nonzeros[i]})" for i in ticks])
+    above.minorticks_off()
+    return axes.figure

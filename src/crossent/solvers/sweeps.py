@@ -1,0 +1,254 @@
+"""Loops that minimise the quadratic model of a proximal Newton step: sweeps over coordinates, and conjugate gradients.
+
+For two classes the model is, over w = start + v,
+
+    g.v + |q|^2 / 2 - total c^2 / 2 + l2/2 |v|^2 + l1 |w|_1,    q = data @ v,    c = edge.v / total,
+
+where ``data`` holds the columns times the root of the curvature and c (kept in ``taken``) is what the intercept, which
+is eliminated, takes back. For K classes the curvature of a row is s (diag(p) - p p.T). No loop here knows sigma.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crossent.columns import column_add, column_dot
+from crossent.jit import kernel, row_formula
+
+
+@row_formula
+def minimum_at(w, slope, bend, l1):
+    """Return the minimum of slope (x - w) + bend/2 (x - w)^2 + l1 |x|; w where the column is empty."""
+    u = bend * w - slope
+    if bend <= 0.0:
+        return w
+    if u > l1:
+        return (u - l1) / bend
+    if u < -l1:
+        return (u + l1) / bend
+    return 0.0
+
+
+# ---------------------------------------------------------------- two classes
+
+
+@row_formula
+def _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j):
+    """Return the model's derivative in coefficient j, but for L1."""
+    return g[j] + column_dot(indptr, indices, data, j, q) - c * edge[j] + l2[j] * (w[j] - start[j])
+
+
+@kernel
+def descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, enough, forcing, sweeps):
+    """Minimise the model by cyclic coordinate descent, from w on; w, q and taken follow.
+
+    Sweeps over all columns alternate with sweeps over those that are not zero, until a full one finds no violation
+    above ``enough`` (if that is negative: above ``forcing`` times the first sweep's). Return the last full sweep's
+    largest violation, infinite if the last was not full; the first sweep's; and the values visited.
+    """
+    order = np.arange(w.size)
+    active, everything = w.size, True
+    first, worst, visits = -1.0, 0.0, 0
+    c = taken[0]
+    for _ in range(sweeps):
+        worst, kept = 0.0, 0
+        for o in range(active):
+            j = order[o]
+            bend = curvature[j] + l2[j]
+            new = minimum_at(w[j], _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j), bend, l1[j])
+            visits += indptr[j + 1] - indptr[j]
+            delta = new - w[j]
+            if delta != 0.0:
+                worst = max(worst, abs(delta) * bend)
+                w[j] = new
+                c += delta * edge[j] / total
+                column_add(indptr, indices, data, j, delta, q)
+            if new != 0.0:  # those that are not zero move to the front
+                order[o], order[kept] = order[kept], j
+                kept += 1
+        first = worst if first < 0.0 else first
+        settled = worst <= (enough if enough >= 0.0 else forcing * first)
+        if settled and everything:
+            break
+        worst = np.inf
+        active = w.size if settled else (kept if everything else active)
+        everything = settled
+    taken[0] = c
+    return worst, first, visits
+
+
+@row_formula
+def _image(indptr, indices, data, edge, total, support, v, t):
+    """Write data @ v for v on the support into t; return edge.v / total."""
+    t[:] = 0.0
+    c = 0.0
+    for a in range(support.size):
+        column_add(indptr, indices, data, support[a], v[a], t)
+        c += edge[support[a]] * v[a] / total
+    return c
+
+
+@kernel
+def solve_on_support(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, solved, products):
+    """Return the support, the model's derivative there, and a step to its minimum if no sign changed.
+
+    By conjugate gradients with the diagonal for a preconditioner, until the residual is ``solved`` of the first.
+    """
+    support = np.flatnonzero(w)
+    m = support.size
+    pull, p, v, diagonal, image = np.empty(m), np.empty(m), np.zeros(m), np.empty(m), np.empty(m)
+    for a in range(m):
+        j = support[a]
+        slope = _slope_of(indptr, indices, data, edge, g, l2, start, w, q, taken[0], j)
+        pull[a] = -slope - l1[j] * np.sign(w[j])
+        diagonal[a] = max(curvature[j] + l2[j], 1e-300)
+    r = pull.copy()
+    p[:] = r / diagonal
+    rho = (r * p).sum()
+    enough = solved * solved * rho
+    t = np.empty(q.size)
+    for _ in range(products):
+        c = _image(indptr, indices, data, edge, total, support, p, t)
+        for a in range(m):
+            j = support[a]
+            image[a] = column_dot(indptr, indices, data, j, t) - c * edge[j] + l2[j] * p[a]
+        bend = (image * p).sum()
+        if bend <= 0.0:
+            break
+        v += (rho / bend) * p
+        r -= (rho / bend) * image
+        before, rho = rho, (r * r / diagonal).sum()
+        if rho <= enough:
+            break
+        p[:] = r / diagonal + (rho / before) * p
+    return support, pull, v
+
+
+@kernel
+def move_within_signs(indptr, indices, data, edge, total, l2, w, q, taken, support, pull, v, halvings):
+    """Move w by v on the support, what would change sign to zero; half as far until the model falls."""
+    t, moved = np.empty(q.size), np.empty(support.size)
+    for _ in range(halvings):
+        change = 0.0
+        for a in range(support.size):
+            j = support[a]
+            moved[a] = -w[j] if w[j] * (w[j] + v[a]) <= 0.0 else v[a]
+            change += moved[a] * (0.5 * l2[j] * moved[a] - pull[a])
+        c = _image(indptr, indices, data, edge, total, support, moved, t)
+        change += 0.5 * (t * t).sum() - 0.5 * total * c * c
+        if change < 0.0:
+            for a in range(support.size):
+                w[support[a]] += moved[a]
+            taken[0] += c
+            q += t
+            break
+        v *= 0.5
+
+
+# ---------------------------------------------------------------- K classes
+
+
+@row_formula
+def _row_of(indptr, indices, j, e):
+    """Return the row of entry e, which belongs to column j."""
+    return e - indptr[j] if indices.size == 0 else np.int64(indices[e])
+
+
+@row_formula
+def _class_curvature(indptr, indices, data, p, sp, j, k):
+    total = 0.0
+    for e in range(indptr[j], indptr[j + 1]):
+        i = _row_of(indptr, indices, j, e)
+        total += data[e] * data[e] * sp[i, k] * (1.0 - p[i, k])
+    return total
+
+
+@row_formula
+def _class_dot(indptr, indices, data, sp, t, mean, j, k):
+    """Return the model's second derivative times v, at coefficient j of class k."""
+    total = 0.0
+    for e in range(indptr[j], indptr[j + 1]):
+        i = _row_of(indptr, indices, j, e)
+        total += data[e] * sp[i, k] * (t[i, k] - mean[i])
+    return total
+
+
+@row_formula
+def _class_add(indptr, indices, data, p, t, mean, j, k, delta):
+    """Let t = X @ v and mean = sum_k p_k t_k follow a change of coefficient j of class k."""
+    for e in range(indptr[j], indptr[j + 1]):
+        i = _row_of(indptr, indices, j, e)
+        t[i, k] += delta * data[e]
+        mean[i] += delta * data[e] * p[i, k]
+
+
+@row_formula
+def _move_intercepts(inverse, pull, p, sp, t, mean, shift):
+    """Move the intercepts to the model's minimum, all else fixed; ``inverse`` is of their second derivative."""
+    excess = pull.copy()
+    for i in range(mean.size):
+        for k in range(excess.size):
+            excess[k] += sp[i, k] * (t[i, k] - mean[i])
+    for k in range(excess.size):
+        move = -(inverse[k] * excess).sum()
+        shift[k] += move
+        for i in range(mean.size):
+            t[i, k] += move
+            mean[i] += p[i, k] * move
+
+
+@kernel
+def descend_classes(
+    indptr, indices, data, working, g, l1, l2, start, w, p, sp, inverse, pull, allowed, forcing, sweeps
+):
+    """Minimise the model of K classes from w on, which follows; return the intercepts' step and the values visited."""
+    d, K = w.shape
+    t, mean, shift, curvature = np.zeros(p.shape), np.zeros(len(p)), np.zeros(K), np.zeros((d, K))
+    for j in range(d):
+        for k in range(K):
+            curvature[j, k] = _class_curvature(indptr, indices, data, p, sp, j, k)
+    first, visits, everything = -1.0, 0, True
+    for _ in range(sweeps):
+        worst = 0.0
+        if pull.size:
+            _move_intercepts(inverse, pull, p, sp, t, mean, shift)
+        for j in range(d):
+            for k in range(K):
+                if not working[j, k] or not (everything or w[j, k] != 0.0):
+                    continue
+                slope = g[j, k] + _class_dot(indptr, indices, data, sp, t, mean, j, k)
+                slope += l2[j] * (w[j, k] - start[j, k])
+                bend = curvature[j, k] + l2[j]
+                delta = minimum_at(w[j, k], slope, bend, l1[j]) - w[j, k]
+                visits += indptr[j + 1] - indptr[j]
+                if delta != 0.0:
+                    worst = max(worst, abs(delta) * bend)
+                    w[j, k] += delta
+                    _class_add(indptr, indices, data, p, t, mean, j, k, delta)
+        first = worst if first < 0.0 else first
+        settled = worst <= max(allowed, forcing * first)
+        if settled and everything:
+            break
+        everything = settled
+    return shift, visits
+
+
+# ---------------------------------------------------------------- a Gram matrix
+
+
+@kernel
+def descend_gram(gram, g, l1, w, allowed, forcing, sweeps):
+    """Minimise g.v + v.gram.v/2 + l1 |w + v| by cyclic coordinate descent; w becomes w + v, g the derivative there."""
+    first = -1.0
+    for _ in range(sweeps):
+        worst = 0.0
+        for j in range(w.size):
+            delta = minimum_at(w[j], g[j], gram[j, j], l1[j]) - w[j]
+            if delta != 0.0:
+                worst = max(worst, abs(delta) * gram[j, j])
+                w[j] += delta
+                for k in range(w.size):
+                    g[k] += delta * gram[j, k]
+        first = worst if first < 0.0 else first
+        if worst <= max(allowed, forcing * first):
+            break
