@@ -12,7 +12,6 @@ from crossent.text.interning import (
     MISSING,
     Ngrams,
     Symbols,
-    find,
     intern,
     larger_ngrams,
     larger_symbols,
@@ -22,7 +21,7 @@ from crossent.text.interning import (
     symbols_lack,
 )
 from crossent.text.raw import borrowed
-from crossent.text.tokens import Analysis, is_ngram, ngram, scratch_for, split
+from crossent.text.tokens import Analysis, is_ngram, ngram, scratch_for, split, with_room
 
 _BATCH = 512  # look-ups whose table slots are fetched together: their cache misses overlap
 
@@ -75,8 +74,7 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
     for d in range(len(ends)):
         n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
-            if used + n > len(stream):
-                stream = np.concatenate((stream[:used], np.empty(used + n, np.uint32)))
+            stream = with_room(stream, used, n)
             for first in range(0, n, _BATCH):
                 last = min(n, first + _BATCH)
                 size = scratch.starts[last] - scratch.starts[first]
@@ -88,54 +86,73 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
                     used = ends[d - 1] if d > 0 else np.int64(0)
                     return stream[:used].copy(), ends[:d].copy(), lack
                 if length == 1:
-                    _number(symbols, work, first, last, analysis, scratch, learn)
+                    _number(
+                        symbols,
+                        work.numbers,
+                        work.codes,
+                        first,
+                        last,
+                        analysis.mode,
+                        scratch.out,
+                        scratch.starts,
+                        learn,
+                    )
                 else:
-                    _extend(ngrams, work, first, last, length, analysis, scratch, learn)
-                used = _append(stream, used, work, first, last, length, analysis, scratch, ngrams, learn)
+                    _extend(ngrams, work, first, last, length, analysis.min_n, scratch.room, learn)
+                if learn and length > 1 and length < analysis.min_n:
+                    _mark(ngrams.depth, work.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room)
+                used = _append(
+                    stream, used, work.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room
+                )
         ends[d] = used
     return stream[:used].copy(), ends, lack
 
 
 @formula
-def _number(symbols, work, first, last, analysis, scratch, learn):
+def _number(symbols, numbers, codes, first, last, mode, out, starts, learn):
     """Write the number, which is the code, of each symbol."""
-    symbols, work, scratch = borrowed(symbols), borrowed(work), borrowed(scratch)
+    symbols, numbers, codes = borrowed(symbols), borrowed(numbers), borrowed(codes)
+    out, starts = borrowed(out), borrowed(starts)
     for i in range(first, last):
-        start, end = ngram(analysis, scratch, i, np.int64(1))
-        number = intern(symbols, scratch.out, start, end) if learn else find(symbols, scratch.out, start, end)
-        work.numbers[i] = number
-        work.codes[i] = number
+        start, end = ngram(starts, mode, i, np.int64(1))
+        number = intern(symbols, out, start, end, learn)
+        numbers[i] = number
+        codes[i] = number
 
 
 @formula
-def _extend(ngrams, work, first, last, length, analysis, scratch, learn):
+def _extend(ngrams, work, first, last, length, min_n, room, learn):
     """Make each code of an n-gram of length - 1 symbols the code of the n-gram with one symbol more."""
-    ngrams, work, room = borrowed(ngrams), borrowed(work), borrowed(scratch.room)
-    numbers, codes = work.numbers, work.codes
+    ngrams, work, room = borrowed(ngrams), borrowed(work), borrowed(room)
+    numbers, codes, homes = work.numbers, work.codes, work.homes
     for i in range(first, last):
         if room[i] >= length:
-            home = pair_home(ngrams, codes[i], numbers[i + length - 1])
-            work.homes[i - first] = home
-            work.fetched[i - first] = ngrams.slots[2 * home]
-    depth = length if length >= analysis.min_n else -length
+            homes[i - first] = pair_home(ngrams.slots, codes[i], numbers[i + length - 1])
+            work.fetched[i - first] = ngrams.slots[2 * homes[i - first]]
+    depth = length if length >= min_n else -length
     for i in range(first, last):
         if codes[i] != MISSING and room[i] >= length:
             number = numbers[i + length - 1]
             if number == MISSING:
                 codes[i] = MISSING
             else:
-                codes[i] = pair(ngrams, work.homes[i - first], codes[i], number, depth, learn)
+                codes[i] = pair(ngrams, homes[i - first], codes[i], number, depth, learn)
 
 
 @formula
-def _append(stream, used, work, first, last, length, analysis, scratch, ngrams, learn):
+def _append(stream, used, codes, first, last, length, mode, min_n, room):
     """Append the codes of the n-grams that are features; return how many are used."""
-    stream, codes, depth = borrowed(stream), borrowed(work.codes), borrowed(ngrams.depth)
-    analysis, scratch = borrowed(analysis), borrowed(scratch)
+    stream, codes, room = borrowed(stream), borrowed(codes), borrowed(room)
     for i in range(first, last):
-        if codes[i] != MISSING and is_ngram(analysis, scratch, i, length):
+        if codes[i] != MISSING and is_ngram(room, mode, min_n, i, length):
             stream[used] = codes[i]
             used += 1
-            if learn and length < analysis.min_n:
-                depth[codes[i] - DEEP] = length
     return used
+
+
+@formula
+def _mark(depth, codes, first, last, length, mode, min_n, room):
+    """Make features of short words, which are shorter than n-grams that are features."""
+    for i in range(first, last):
+        if is_ngram(room, mode, min_n, i, length):
+            depth[codes[i] - DEEP] = length

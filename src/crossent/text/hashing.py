@@ -4,7 +4,7 @@ import numpy as np
 
 from crossent.jit import formula, kernel
 from crossent.text.raw import borrowed, load64
-from crossent.text.tokens import is_ngram, ngram, scratch_for, split
+from crossent.text.tokens import is_ngram, ngram, scratch_for, split, with_room
 
 
 @formula
@@ -57,21 +57,23 @@ def hash_documents(data, offsets, analysis, n_features, alternate_sign):
     for d in range(len(ends)):
         n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
-            if used + n > len(stream):
-                stream = np.concatenate((stream[:used], np.empty(used + n, np.uint32)))
-            used = _hash_ngrams(n, length, analysis, scratch, n_features, alternate_sign, stream, used)
+            stream = with_room(stream, used, n)
+            used = _hash_ngrams(
+                n, length, analysis.mode, analysis.min_n, scratch, n_features, alternate_sign, stream, used
+            )
         ends[d] = used
     return stream[:used].copy(), ends
 
 
 @formula
-def _hash_ngrams(n, length, analysis, scratch, n_features, alternate_sign, stream, used):
+def _hash_ngrams(n, length, mode, min_n, scratch, n_features, alternate_sign, stream, used):
     """Append the signed columns of all n-grams of one length; return how many are used."""
-    analysis, scratch, stream = borrowed(analysis), borrowed(scratch), borrowed(stream)
+    out, starts, room = borrowed(scratch.out), borrowed(scratch.starts), borrowed(scratch.room)
+    stream = borrowed(stream)
     for i in range(n):
-        if is_ngram(analysis, scratch, i, length):
-            start, end = ngram(analysis, scratch, i, length)
-            stream[used] = signed_column(murmurhash3(scratch.out, start, end), n_features, alternate_sign)
+        if is_ngram(room, mode, min_n, i, length):
+            start, end = ngram(starts, mode, i, length)
+            stream[used] = signed_column(murmurhash3(out, start, end), n_features, alternate_sign)
             used += 1
     return used
 

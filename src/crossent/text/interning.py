@@ -77,24 +77,6 @@ def _home(key, slots):
 
 
 @formula
-def _search(symbols, key, data, start, end):
-    """Return (number or MISSING, slot) of the symbol data[start:end]."""
-    slots = symbols.slots
-    n = end - start
-    length = min(np.uint64(n), _LONG)
-    slot = _home(key, slots)
-    while True:
-        entry = slots[2 * slot + 1]
-        if entry == 0:
-            return np.int64(MISSING), slot
-        if slots[2 * slot] == key and entry >> np.uint64(32) == length:
-            s = np.int64(entry & _LONG) - 1
-            if n <= 8 or _same(symbols, s, data, start, n):
-                return s, slot
-        slot = (slot + 1) & (len(slots) // 2 - 1)
-
-
-@formula
 def _same(symbols, s, data, start, n):
     """Tell whether symbol s is the n > 8 bytes at start."""
     base = symbols.offsets[s]
@@ -107,33 +89,39 @@ def _same(symbols, s, data, start, n):
 
 
 @formula
-def find(symbols, data, start, end):
-    """Return the number of the symbol data[start:end], or MISSING."""
-    return _search(symbols, _key(data, start, end), data, start, end)[0]
-
-
-@formula
-def intern(symbols, data, start, end):
-    """Return the number of the symbol data[start:end], a new one if it is new. Its room has been reserved."""
+def intern(symbols, data, start, end, learn):
+    """Return the number of the symbol data[start:end]; if it is new, a new one with ``learn``, else MISSING."""
+    slots = symbols.slots
+    n = end - start
     key = _key(data, start, end)
-    s, slot = _search(symbols, key, data, start, end)
-    if s >= 0:
-        return s
+    length = min(np.uint64(n), _LONG)
+    slot = _home(key, slots)
+    while True:
+        entry = slots[2 * slot + 1]
+        if entry == 0:
+            break
+        if slots[2 * slot] == key and entry >> np.uint64(32) == length:
+            s = np.int64(entry & _LONG) - 1
+            if n <= 8 or _same(symbols, s, data, start, n):
+                return s
+        slot = (slot + 1) & (len(slots) // 2 - 1)
+    if not learn:
+        return np.int64(MISSING)
     s = symbols.used[0]
     symbols.used[0] = s + 1
     base = symbols.offsets[s]
-    for k in range(0, end - start, 8):  # its last bytes are overwritten by the next symbol
+    for k in range(0, n, 8):  # what it writes past its end, the next symbol overwrites
         store64(symbols.data, base + k, load64(data, start + k))
-    symbols.offsets[s + 1] = base + end - start
-    symbols.slots[2 * slot] = key
-    symbols.slots[2 * slot + 1] = min(np.uint64(end - start), _LONG) << np.uint64(32) | np.uint64(s + 1)
+    symbols.offsets[s + 1] = base + n
+    slots[2 * slot] = key
+    slots[2 * slot + 1] = length << np.uint64(32) | np.uint64(s + 1)
     return s
 
 
 @formula
-def pair_home(ngrams, prefix, last):
+def pair_home(slots, prefix, last):
     """Return the slot where the search for a pair starts."""
-    return _home(np.uint64(prefix) << np.uint64(32) | np.uint64(last), ngrams.slots)
+    return _home(np.uint64(prefix) << np.uint64(32) | np.uint64(last), slots)
 
 
 @formula
@@ -244,11 +232,11 @@ def ngrams_of(prefix: NDArray[np.uint32], last: NDArray[np.uint32]) -> Ngrams:
 def _intern_all(data, offsets, symbols):
     symbols = borrowed(symbols)
     for k in range(len(offsets) - 1):
-        intern(symbols, data, offsets[k], offsets[k + 1])
+        intern(symbols, data, offsets[k], offsets[k + 1], True)
 
 
 @kernel
 def _pair_all(prefix, last, ngrams):
     ngrams = borrowed(ngrams)
     for k in range(len(prefix)):
-        pair(ngrams, pair_home(ngrams, prefix[k], last[k]), prefix[k], last[k], 1, True)
+        pair(ngrams, pair_home(ngrams.slots, prefix[k], last[k]), prefix[k], last[k], 1, True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import formula, kernel
-from crossent.text.interning import Symbols, find
+from crossent.text.interning import Symbols, intern
 from crossent.text.raw import PADDING, borrowed, load64, store64, trailing_zeros
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
@@ -70,6 +70,17 @@ def scratch_for(offsets, mode):
     return Scratch(folded, is_word, out, np.empty(symbols, np.int64), np.empty(symbols, np.int64))
 
 
+@formula
+def with_room(stream, used, more):
+    """Return the stream, or a longer copy if it has no room for more."""
+    if used + more <= len(stream):
+        return stream
+    longer = np.empty(2 * (used + more), np.uint32)
+    for i in range(used):
+        longer[i] = stream[i]
+    return longer
+
+
 @kernel
 def split(data, begin, end, analysis, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
@@ -89,20 +100,19 @@ def split(data, begin, end, analysis, scratch):
 
 
 @formula
-def ngram(analysis, scratch, i, n):
+def ngram(starts, mode, i, n):
     """Return where the n-gram of n symbols from symbol i starts and ends in ``out``."""
-    gap = 1 if analysis.mode == WORDS else 0
-    return scratch.starts[i], scratch.starts[i + n] - gap
+    return starts[i], starts[i + n] - (1 if mode == WORDS else 0)
 
 
 @formula
-def is_ngram(analysis, scratch, i, n):
+def is_ngram(room, mode, min_n, i, n):
     """Tell whether n symbols from i are a feature; char_wb counts a word of fewer than min_n characters whole."""
-    if n >= analysis.min_n:
-        return scratch.room[i] >= n
-    if analysis.mode != CHARACTERS_IN_WORDS or scratch.room[i] != n:
+    if n >= min_n:
+        return room[i] >= n
+    if mode != CHARACTERS_IN_WORDS or room[i] != n:
         return False
-    return i == 0 or scratch.room[i - 1] == 1
+    return i == 0 or room[i - 1] == 1
 
 
 @formula
@@ -217,7 +227,7 @@ def _words(data, begin, end, analysis, scratch):
 
 @formula
 def _is_stop(stops, out, start, end):
-    return stops.used[0] > 0 and find(stops, out, start, end) >= 0
+    return stops.used[0] > 0 and intern(stops, out, start, end, False) >= 0
 
 
 @formula
