@@ -26,6 +26,7 @@ SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative t
 LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
 SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
 MIN_LENGTH = 2.0**-40
+ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
 SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
 
 
@@ -278,7 +279,7 @@ def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> f
     t = 1.0
     while t > MIN_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
-        if loss + penalty.value(point.w + t * v) <= point.value + SUFFICIENT * t * expected:
+        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
             return t
         t /= 2.0
     return 0.0

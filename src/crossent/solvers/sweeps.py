@@ -18,15 +18,13 @@ from crossent.jit import kernel, row_formula
 
 @row_formula
 def minimum_at(w, slope, bend, l1):
-    """Return the minimum of slope (x - w) + bend/2 (x - w)^2 + l1 |x|; w where the column is empty."""
+    """Return the minimum of slope (x - w) + bend/2 (x - w)^2 + l1 |x|; w where there is none."""
     u = bend * w - slope
+    if abs(u) <= l1:
+        return 0.0
     if bend <= 0.0:
         return w
-    if u > l1:
-        return (u - l1) / bend
-    if u < -l1:
-        return (u + l1) / bend
-    return 0.0
+    return (u - l1) / bend if u > 0.0 else (u + l1) / bend
 
 
 # ---------------------------------------------------------------- two classes
