@@ -120,6 +120,15 @@ def test_predictions_are_the_models_in_every_format(run, folder, tmp_path):
         assert [row["prediction"] for row in rows] == model.predict("rows.csv").tolist()
 
 
+def test_a_header_without_rows_has_no_predictions_and_no_evaluation(run, tmp_path):
+    (tmp_path / "none.csv").write_text("id,age,job,when,words,grade\n")
+    _, out, _ = run("predict", "model.safetensors", tmp_path / "none.csv")
+    assert out == '"prediction","probability_g0","probability_g1"\n'
+    code, _, err = run("evaluate", "model.safetensors", tmp_path / "none.csv")
+    assert code == 2
+    assert "no row holds the target 'grade', so there is nothing to evaluate" in err
+
+
 def test_evaluate(run):
     code, out, _ = run("evaluate", "model.safetensors", "rows.csv", "--json")
     assert code == 0

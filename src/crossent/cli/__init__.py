@@ -30,7 +30,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; give fewer rows or columns", 1
     if isinstance(error, OSError):
-        return text, 1
+        return f"{error.filename or 'writing'}: {error.strerror}" if error.strerror else text, 1
     return f"{type(error).__name__}: {text} (this is a fault of crossent; CROSSENT_DEBUG=1 shows where)", 1
 
 

@@ -7,7 +7,7 @@ import typer
 from crossent.cli.options import Json, Quiet
 
 CANDIDATES = [3.0, 10.0, 30.0, 100.0]
-SEED = 1
+SEED = 1  # of the split; over seeds 0 to 7 test accuracy is 0.877 (sd 0.003), log-loss 0.286 (sd 0.003)
 
 
 def demo(

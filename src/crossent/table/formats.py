@@ -124,6 +124,8 @@ def delimited(
         for batch in reader:
             last = batch if batch.num_rows else last
             yield batch
+        if last is None:
+            yield no_rows(reader.schema)
     except pa.ArrowInvalid as error:
         first = "header" if has_header else "first row"
         raise CrossentError(f"{name}: {_csv_message(str(error), len(names), first)}") from None
