@@ -9,13 +9,13 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression
-
 from benchmarks.objective.referee import Problem as Judged
 from benchmarks.objective.referee import judge
+from sklearn.linear_model import LogisticRegression
+from tests.problems import problem_set, random_problem
+
 from crossent.errors import CrossentError
 from crossent.fit import fit
-from tests.problems import problem_set, random_problem
 
 TOL = 1e-7
 PROBLEMS = [p for p in problem_set() if p.name != "fractional labels" and p.keywords.get("C") != np.inf]
@@ -106,7 +106,7 @@ def test_an_empty_column_that_starts_with_a_weight():
     assert not result.coef[0, :2].any()
 
 
-def test_infinite_C_is_no_penalty_and_smooth_solvers_refuse_l1():
+def test_no_penalty_is_no_l1_and_smooth_solvers_refuse_l1():
     problem = PROBLEMS[0]
     l1, l2 = (fit(problem.X, problem.y, C=np.inf, l1_ratio=ratio, tol=1e-10) for ratio in (1.0, 0.0))
     np.testing.assert_array_equal(l1.coef, l2.coef)

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 AHEAD = 2  # fits for which one selection of columns is made
 WORTHWHILE = 0.5  # share of X's values above which a selection is not copied
 REFITS = 10
+BORROWED = 1500  # order of the largest Hessian that is lent: one is kept for every C
 LABELS = 0.1  # share of a plot's width for the names
 INNER = 0.9  # share of the gap for the fit on the selected columns
 
@@ -119,34 +120,42 @@ def logistic_path(
     keeps (Tibshirani et al. 2012); what the rule wrongly left out, the half pass finds.
     """
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
-    _check(X, codes, classes, l1_ratio, n_Cs, C_min_ratio)
+    X = X if sp.issparse(X) else np.asarray(X)
+    s = np.ones(X.shape[0]) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    given = None if Cs is None else np.sort(np.asarray(Cs, dtype=np.float64))
+    _check(X, s, given, codes, classes, l1_ratio)
+    if n_Cs < 1 or not 0.0 < C_min_ratio < 1.0:
+        raise CrossentError(f"n_Cs is {n_Cs} and C_min_ratio {C_min_ratio}; give n_Cs >= 1 and 0 < C_min_ratio < 1")
     K = len(classes)
     design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
     labels = codes.astype(np.float64 if K == 2 else np.int64)
-    s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    passes = 0.0
     with quiet_blas():
         null = null_point(design, labels, s, K)
-        if Cs is None:
+        if given is None:
             first = first_penalty(null, l1_ratio, design.columns)
             grid = first * C_min_ratio ** -(np.arange(n_Cs) / max(1, n_Cs - 1))
         else:
-            grid = np.sort(np.asarray(Cs, dtype=np.float64))
-        fits = []
+            grid = given
+        coefs, found = [], []
         for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter)):
-            fits.append(done)
+            coefs.append(sp.csr_array(done.coef.reshape(1, -1)))
+            found.append((done.intercept, done.gap, done.point.value, done.loss, done.features, done.converged))
+            passes += done.objective.passes
             if on_fit is not None:
                 on_fit(index, float(grid[index]), done.features)
+    intercepts, gaps, objectives, losses, features, converged = map(np.array, zip(*found, strict=True))
     return LogisticPath(
         Cs=grid,
-        coefs=sp.vstack([sp.csr_array(done.coef.reshape(1, -1)) for done in fits], format="csr"),
-        intercepts=np.array([done.intercept for done in fits]),
+        coefs=sp.vstack(coefs, format="csr"),
+        intercepts=intercepts,
         classes=classes,
-        gaps=np.array([done.gap for done in fits]),
-        objectives=np.array([done.point.value for done in fits]),
-        deviance_ratios=np.array([1.0 - done.loss / null.value for done in fits]),
-        nonzeros=np.array([done.features for done in fits], dtype=np.int64),
-        converged=np.array([done.converged for done in fits]),
-        passes=sum(done.objective.passes for done in fits),
+        gaps=gaps,
+        objectives=objectives,
+        deviance_ratios=1.0 - losses / null.value,
+        nonzeros=features,
+        converged=converged,
+        passes=passes,
         l1_ratio=l1_ratio,
     )
 
@@ -235,7 +244,7 @@ def warm_fits(
         if lead:
             # at the first C this starts where the leader ended
             w, before = w + (lead[index].point.w - before), lead[index].point.w
-            if name == "cholesky":
+            if name == "cholesky" and np.prod(objective.shape) <= BORROWED:
                 method = Borrowed(objective, lead[index].hessian, objective.total / lead[index].objective.total)
         point, certificate = minimise(DualBound(objective), method, w, tol, max_iter)
         w = point.w
@@ -336,17 +345,22 @@ def _design_of(columns: Any, whole: Design) -> Design:
     return part
 
 
-def _check(X: Any, codes: Any, classes: Any, l1_ratio: float, n_Cs: int, C_min_ratio: float) -> None:
+def _check(X: Any, s: Array, Cs: Array | None, codes: Any, classes: Any, l1_ratio: float) -> None:
+    """Refuse, in one line, what has no path."""
     if len(codes) != X.shape[0]:
         raise CrossentError(f"y has {len(codes)} labels and X {X.shape[0]} rows; give one label a row")
+    if not np.isfinite(X.data if sp.issparse(X) else X).all():
+        raise CrossentError("X has a value that is not finite; fill or leave out such rows")
     if len(classes) < 2:
         raise CrossentError(f"y has one class, {classes[0]!r}; give rows of at least two classes")
+    if s.shape != (X.shape[0],) or not np.all(s >= 0.0):
+        raise CrossentError(f"sample_weight must be {X.shape[0]} numbers >= 0, one a row; its shape is {s.shape}")
+    if not np.all(np.bincount(codes, s, len(classes)) > 0.0):
+        raise CrossentError("a class has no row with a positive weight; leave its rows out")
     if not 0.0 < l1_ratio <= 1.0:
-        raise CrossentError(
-            f"l1_ratio is {l1_ratio}; a path starts where L1 makes all weights zero, so give 0 < l1_ratio <= 1"
-        )
-    if n_Cs < 1 or not 0.0 < C_min_ratio < 1.0:
-        raise CrossentError(f"n_Cs is {n_Cs} and C_min_ratio {C_min_ratio}; give n_Cs >= 1 and 0 < C_min_ratio < 1")
+        raise CrossentError(f"l1_ratio is {l1_ratio}; only L1 has a path from all zeros, so give 0 < l1_ratio <= 1")
+    if Cs is not None and not (Cs.ndim == 1 and len(Cs) and np.all((Cs > 0.0) & (Cs < np.inf))):
+        raise CrossentError("Cs must be a list of positive finite numbers")
 
 
 def plot_path(path: LogisticPath, *, names: Sequence[str] | None = None, labelled: int = 8, axes: Any = None) -> Any:
