@@ -230,6 +230,21 @@ def test_weights_are_repetitions_and_class_weights_multiply_them(solver, n_class
     np.testing.assert_allclose(balanced, clone(model).fit(X, y, w * share[y]).coef_, rtol=1e-12)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_a_class_without_weight_is_what_a_class_of_vanishing_weight_tends_to(n_classes, l1_ratio):
+    X, y = small_integers(n=300, n_classes=n_classes)
+    model = LogisticRegression(l1_ratio=l1_ratio, tol=1e-9, max_iter=1000)
+    vanishing = clone(model).fit(X, y, np.where(y == 1, 1e-9, 1.0))
+    without = clone(model).fit(X, y, np.where(y == 1, 0.0, 1.0))
+    assert without.certificate_.converged
+    np.testing.assert_allclose(without.predict_proba(X), vanishing.predict_proba(X), atol=3e-4)
+    assert without.predict_proba(100.0 * np.random.default_rng(0).normal(size=(50, 5)))[:, 1].max() < 1e-15
+    callback = Calls()
+    clone(model).set_callbacks(callback).fit(X, y, np.where(y == 1, 0.0, 1.0))
+    np.testing.assert_array_equal(callback.last, without.coef_)
+
+
 def test_impossible_weights_and_labels_are_refused_in_one_line():
     X, y = small_integers(n_classes=3)
     names = np.array(["red", "green", "blue"])[y]
@@ -237,7 +252,7 @@ def test_impossible_weights_and_labels_are_refused_in_one_line():
         ({"sample_weight": np.where(np.arange(len(y)) == 7, -2.0, 1.0)}, "weight of row 7 is -2"),
         ({"sample_weight": np.ones(3)}, r"shape \(3,\).* 120 rows"),
         ({"sample_weight": np.zeros(len(y))}, "at least one non-zero"),
-        ({"sample_weight": (y != 1).astype(float)}, "'green' has no row with a positive weight"),
+        ({"sample_weight": (y == 1).astype(float)}, "only class 'green' has rows with a positive weight; two"),
         ({"sample_weight": np.full(len(y), np.nan)}, "NaN"),
     ]
     for arguments, message in cases:
@@ -349,6 +364,15 @@ def test_separable_data_without_a_penalty(solver, n_classes):
     assert np.isfinite(model.intercept_).all()
     assert not model.certificate_.converged
     assert model.score(X, y) == 1.0
+
+
+def test_no_iterations_leave_the_shares_of_the_classes():
+    X, y = small_integers(n_classes=3)
+    with pytest.warns(ConvergenceWarning, match="raise max_iter"):
+        model = LogisticRegression(max_iter=0).fit(X, y)
+    assert model.n_iter_ == 0
+    assert not model.coef_.any()
+    np.testing.assert_allclose(model.predict_proba(X[:1])[0], np.bincount(y) / len(y), rtol=1e-10)
 
 
 def test_a_gap_below_rounding_is_not_claimed():

@@ -21,8 +21,8 @@ from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from crossent.absent import fit_present
 from crossent.errors import CrossentError
-from crossent.fit import fit
 from crossent.parameters import check_parameters, method, strengths
 from crossent.scoring import all_finite, log_probabilities, margins, margins_if_finite, probabilities
 from crossent.stepping import Steps
@@ -167,7 +167,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise CrossentError(f"y has one class, {self.classes_.tolist()[0]!r}; give rows of at least two classes")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         steps = Steps(self, X, y, sample_weight, lambda coef, intercept: _as_attributes(coef, intercept, dtype))
-        result = fit(
+        result = fit_present(
             X,
             codes,
             n_classes=len(self.classes_),
@@ -227,9 +227,11 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 )
         if self.class_weight is not None:
             if isinstance(self.class_weight, str):
-                of_class = compute_class_weight(
-                    self.class_weight, classes=np.arange(len(self.classes_)), y=codes, sample_weight=weights
-                )
+                with np.errstate(divide="ignore"):
+                    of_class = compute_class_weight(
+                        self.class_weight, classes=np.arange(len(self.classes_)), y=codes, sample_weight=weights
+                    )
+                of_class[np.isinf(of_class)] = 0.0  # of a class without weight
             else:
                 of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             weights = of_class[codes] if weights is None else weights * of_class[codes]
@@ -238,10 +240,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 raise CrossentError(f"the weight of row {weights.argmin()} is {weights.min():g}; weights are >= 0")
             if not weights.any():
                 raise CrossentError("Sample weights must contain at least one non-zero number; all rows have weight 0")
-            empty = np.bincount(codes, weights, len(self.classes_)) <= 0.0
-            if empty.any() and self.fit_intercept:
-                name = self.classes_.tolist()[empty.argmax()]
-                raise CrossentError(f"class {name!r} has no row with a positive weight; leave its rows out")
+            present = np.flatnonzero(np.bincount(codes, weights, len(self.classes_)))
+            if len(present) < 2 and self.fit_intercept:
+                name = self.classes_.tolist()[present[0]]
+                raise CrossentError(f"only class {name!r} has rows with a positive weight; two classes need some")
         return weights
 
     def _start(self, n_features: int) -> tuple[Array, Array] | None:
