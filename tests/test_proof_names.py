@@ -18,9 +18,22 @@ ROOT = Path(__file__).resolve().parents[1]
 CITATION = re.compile(r"Proved: ((?:`\w+`(?:,\s+(?:from\s+)?)?)+)")
 
 
+def load_check():
+    spec = importlib.util.spec_from_file_location("check", ROOT / "proof" / "check.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    return check
+
+
+CHECK = load_check()
+
+
 def proved():
-    texts = [file.read_text("utf-8") for file in sorted((ROOT / "proof").glob("*.v"))]
-    return set(re.findall(r"^\s*(?:Theorem|Corollary|Lemma)\s+(\w+)", "\n".join(texts), re.M))
+    return {name for module in CHECK.MODULES for name in CHECK.theorems(module)}
+
+
+def test_every_file_of_the_proof_is_checked():
+    assert {file.stem for file in (ROOT / "proof").glob("*.v")} == set(CHECK.MODULES)
 
 
 def cited():
@@ -57,12 +70,15 @@ def test_every_statement_named_in_the_documentation_is_proved():
     "hole", ["Admitted.", "Axiom a : 0 = 1.", "admit.", "Parameter p : R.", "Unset Guard Checking."]
 )
 def test_a_hole_is_refused_but_not_in_a_comment(hole):
-    spec = importlib.util.spec_from_file_location("check", ROOT / "proof" / "check.py")
-    check = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(check)
-    check.refuse_holes("M", f"Lemma a : 0 = 0. (* no {hole} (* nested *) {hole} *) Proof. reflexivity. Qed.")
-    with pytest.raises(check.ProofError, match="line 2"):
-        check.refuse_holes("M", f"Lemma a : 0 = 0.\n{hole} (* that was it *)")
+    CHECK.refuse_holes("M", f"Lemma a : 0 = 0. (* no {hole} (* nested *) {hole} *) Proof. reflexivity. Qed.")
+    with pytest.raises(CHECK.ProofError, match="line 2"):
+        CHECK.refuse_holes("M", f"Lemma a : 0 = 0.\n{hole} (* that was it *)")
+
+
+def test_an_assumption_is_found_whatever_its_name():
+    printed = "Axioms:\ncheat' : 0 = 1\nlong.name\n  : forall x : R, x = 0\n"
+    assert CHECK.assumed(printed) == {"cheat'", "long.name"}
+    assert CHECK.assumed("Closed under the global context\n") == set()
 
 
 @pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed; `make proof` needs it")
