@@ -124,12 +124,24 @@ Proof.
   rewrite E, ln_sigma, (softplus_shift z). ring.
 Qed.
 
-(** ... and for every other pair the left side is larger: L*(r) = max_z (z r - L(z)). *)
-Theorem conjugate_bound y r z : 0 < y + r < 1 -> z * r <= ell y z + conjugate y r.
+Lemma softplus_pos z : 0 < softplus z.
+Proof. unfold softplus. rewrite <- ln_1. apply ln_increasing; generalize (exp_pos z); lra. Qed.
+
+(** ... and for every other pair the left side is larger: L*(r) = max_z (z r - L(z)). At the ends of the interval
+    0 ln 0 = 0, in Coq as everywhere else; a probability that rounds to 0 or 1 puts r there. *)
+Theorem conjugate_bound y r z : 0 <= y + r <= 1 -> z * r <= ell y z + conjugate y r.
 Proof.
-  intros H. set (a := ln ((y + r) / (1 - (y + r)))).
-  assert (E : sigma a = y + r).
-  { rewrite sigma_stable. unfold a. rewrite exp_ln by (apply Rdiv_lt_0_compat; lra). field; lra. }
-  generalize (ell_above_tangent y a z) (conjugate_attained y a). rewrite E.
-  replace (y + r - y) with r by ring. lra.
+  intros [[H0|H0] [H1|H1]].
+  - set (a := ln ((y + r) / (1 - (y + r)))).
+    assert (E : sigma a = y + r).
+    { rewrite sigma_stable. unfold a. rewrite exp_ln by (apply Rdiv_lt_0_compat; lra). field; lra. }
+    generalize (ell_above_tangent y a z) (conjugate_attained y a). rewrite E.
+    replace (y + r - y) with r by ring. lra.
+  - replace r with (1 - y) by lra. unfold conjugate, ell. rewrite (softplus_shift z).
+    replace (y + (1 - y)) with 1 by ring. replace (1 - y - (1 - y)) with 0 by ring.
+    rewrite ln_1. generalize (softplus_pos (- z)). lra.
+  - replace r with (- y) by lra. unfold conjugate, ell.
+    replace (y + - y) with 0 by ring. replace (1 - y - - y) with 1 by ring.
+    rewrite ln_1. generalize (softplus_pos z). lra.
+  - lra.
 Qed.

@@ -210,7 +210,7 @@ Section Examples.
   Qed.
 
   (** *** The duality gap: for any admissible r, D(r) is below the penalised objective of every w. *)
-  Theorem weak_duality C w (r : nat -> R) : 0 <= C -> (forall i, 0 < Y i + r i < 1) ->
+  Theorem weak_duality C w (r : nat -> R) : 0 <= C -> (forall i, 0 <= Y i + r i <= 1) ->
     let v := fun j => C * sum m (fun i => r i * X i j) in
     - C * sum m (fun i => conjugate (Y i) (r i)) - 1 / 2 * dot d v v
     <= C * sum m (fun i => ell (Y i) (z w i)) + 1 / 2 * dot d w w.
