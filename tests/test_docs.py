@@ -1,10 +1,12 @@
 """Promise: every code block of the documentation runs as it stands, and every file and make target it names exists."""
 
 import csv
+import doctest
 import re
 import shlex
 import shutil
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -77,6 +79,11 @@ def test_every_block_runs(page, folder, tmp_path, monkeypatch, capsys):
 def test_every_link_leads_somewhere(page):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("module", ["crossent.training", "crossent.model"])
+def test_examples_in_docstrings_run(module):
+    assert doctest.testmod(import_module(module)).failed == 0
 
 
 def test_the_readme_has_two_set_up_commands():
