@@ -158,6 +158,16 @@ class Objective:
         weight = np.maximum(own.sum(axis=0), np.finfo(float).tiny)
         return self.design.squares(own) + self.penalty.l2, self.design.tdot(own) / weight
 
+    @property
+    def pass_work(self) -> float:
+        """What a pass costs, in multiply-adds: one for each value, each direction and each class."""
+        return 2.0 * max(1, self.design.values) * (1 if self.n_classes == 2 else self.n_classes)
+
+    @property
+    def hessian_work(self) -> float:
+        """What the Hessian costs, in the same units: a Gram matrix for each pair of classes."""
+        return self.design.gram_work * (1.0 if self.n_classes == 2 else self.n_classes * (self.n_classes + 1) / 2.0)
+
     def hessian(self, h: Array) -> Array:
         """Return the Hessian of the smooth part, coefficients in C order: one Gram pass for each pair of classes."""
         width, K = self.design.width, 1 if h.ndim == 1 else self.n_classes

@@ -39,7 +39,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "coordinate": Coordinate,
 }
 
-CG_PRODUCTS = 40  # products X @ v and X.T @ r of a Newton step by conjugate gradients: about twenty of each
+CG_PASSES = 20  # passes of a Newton step by conjugate gradients, about
 CALL = (
     10_000  # multiply-adds of a pass in the time of calling it at all, some ten microseconds: tiny data are all calls
 )
@@ -66,6 +66,5 @@ def choose(objective: Objective, asked: str = "auto") -> str:
     order = int(np.prod(objective.shape))
     if order > LARGEST_HESSIAN:
         return many_columns
-    pairs = objective.n_classes * (objective.n_classes + 1) / 2 if objective.n_classes > 2 else 1
-    cholesky = pairs * (design.gram_work + CALL) + order**3 / 3 / PRODUCT_SPEED
-    return "cholesky" if cholesky <= CG_PRODUCTS * (design.values * (order / design.width) + CALL) else many_columns
+    cholesky = objective.hessian_work + CALL * objective.n_classes + order**3 / 3 / PRODUCT_SPEED
+    return "cholesky" if cholesky <= CG_PASSES * (objective.pass_work + 2 * CALL) else many_columns

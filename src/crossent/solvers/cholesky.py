@@ -7,22 +7,55 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from crossent.objective import Objective, Point, Step
+from crossent.solvers.conjugate import conjugate_gradients
+from crossent.solvers.newton_cg import Forcing
 
 Array = NDArray[np.float64]
 
+KEEP = 0.5  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
+
 
 class NewtonCholesky:
-    """Newton steps by Cholesky's factorisation. A step is a Gram matrix (one pass, n d^2/2) and half a pass."""
+    """Newton steps by Cholesky's factorisation. A step is a Gram matrix (one pass, n d^2/2) and half a pass.
+
+    Where a Gram matrix costs many passes, the last one's factor serves on as the preconditioner of conjugate gradients,
+    for as long as they take fewer passes than a new one would.
+    """
 
     name = "cholesky"
 
+    def __init__(self) -> None:
+        self._factor: Factor | None = None
+        self._forcing = Forcing()
+
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return the Newton step at the point."""
-        hessian = objective.hessian(objective.curvature_at(point.z))
+        h = objective.curvature_at(point.z)
+        step = self._with_last_factor(objective, point, h, target)
+        if step is not None:
+            return step
+        hessian = objective.hessian(h)
         if point.w.ndim == 2:
             hold_common_shift(hessian, objective)
-        v = -solve_scaled(hessian, point.gradient.reshape(-1)).reshape(point.w.shape)
+        self._factor = Factor(hessian)
+        v = -self._factor.solve(point.gradient)
         return Step(v, objective.margins(v))
+
+    def _with_last_factor(self, objective: Objective, point: Point, h: Array, target: float) -> Step | None:
+        """Return the step that conjugate gradients find with the last factor, if they do in the passes allowed."""
+        factor = self._factor
+        limit = int(KEEP * objective.hessian_work / objective.pass_work)
+        if factor is None or limit == 0:
+            return None
+        v, residual, solved = conjugate_gradients(
+            lambda p: objective.hessian_product(h, p),
+            point.gradient,
+            factor.solve,
+            self._forcing.test(objective, point.gradient, factor.diagonal.reshape(point.w.shape), target),
+            limit,
+        )
+        leftover = float(np.sqrt(max(0.0, float((residual * factor.solve(residual)).sum()))))
+        return Step(v, objective.margins(v), leftover) if solved else None
 
 
 def hold_common_shift(hessian: Array, objective: Objective) -> None:
@@ -36,21 +69,27 @@ def hold_common_shift(hessian: Array, objective: Objective) -> None:
         hessian[own, own] += np.trace(hessian[own, own]) / K**2
 
 
-def solve_scaled(hessian: Array, g: Array) -> Array:
-    """Solve H v = g for a positive semidefinite H, after scaling its diagonal to one; the least solution if singular.
+class Factor:
+    """A positive semidefinite matrix, its diagonal scaled to one and factorised; the scaling judges rank fairly."""
 
-    The scaling makes columns of any units alike, so rank is judged fairly.
-    """
-    scale = np.sqrt(np.diag(hessian))
-    scale = np.where(scale > 0.0, scale, 1.0)
-    scaled = hessian / scale / scale[:, None]
-    rhs = g / scale
-    eps = np.finfo(float).eps * len(g)
-    factor, info = scipy.linalg.lapack.dpotrf(scaled, lower=True, clean=False)
-    if info == 0 and np.diag(factor).min() ** 2 > 100.0 * eps:
-        v, _ = scipy.linalg.lapack.dpotrs(factor, rhs, lower=True)
-    else:
-        values, vectors = np.linalg.eigh(scaled)
-        kept = values > 100.0 * eps * values[-1]
-        v = vectors[:, kept] @ ((vectors[:, kept].T @ rhs) / values[kept])
-    return v / scale
+    def __init__(self, matrix: Array):
+        self.diagonal = np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0)
+        self._scale = np.sqrt(self.diagonal)
+        scaled = matrix / self._scale / self._scale[:, None]
+        least = 100.0 * np.finfo(float).eps * len(matrix)
+        self._lower, info = scipy.linalg.lapack.dpotrf(scaled, lower=True, clean=False)
+        self._spectrum = None
+        if info != 0 or np.diag(self._lower).min() ** 2 <= least:
+            values, vectors = np.linalg.eigh(scaled)
+            kept = values > least * values[-1]
+            self._spectrum = values[kept], vectors[:, kept]
+
+    def solve(self, g: Array) -> Array:
+        """Return the solution v of H v = g, in g's shape; the least one if H is singular."""
+        rhs = g.reshape(-1) / self._scale
+        if self._spectrum is None:
+            v = scipy.linalg.lapack.dpotrs(self._lower, rhs, lower=True)[0]
+        else:
+            values, vectors = self._spectrum
+            v = vectors @ ((vectors.T @ rhs) / values)
+        return (v / self._scale).reshape(g.shape)

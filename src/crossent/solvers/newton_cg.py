@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.objective import Objective, Point, Step
+from crossent.solvers.conjugate import conjugate_gradients
 
 Array = NDArray[np.float64]
 
@@ -26,46 +29,49 @@ class NewtonCG:
     name = "newton-cg"
 
     def __init__(self) -> None:
-        self._largest = 0.0
+        self._forcing = Forcing()
 
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return an inexact Newton step at the point."""
         h = objective.curvature_at(point.z)
         centred = _Centred(objective, h)
-        diagonal = centred.diagonal
-        # the gap that a residual would leave: |residual|^2 / 2 over l2, or over the curvature where nothing penalises
-        metric = np.where(objective.penalty.l2 > 0.0, objective.penalty.l2, diagonal)
-
-        v = np.zeros_like(point.w)
-        residual = -centred.pull_back(point.gradient)
-        scaled = residual / diagonal
-        p = scaled.copy()
-        rho = float((residual * scaled).sum())
-        now = 0.5 * float((residual * residual / metric).sum())
-        self._largest = max(self._largest, now)
-        enough = max(0.25 * target, now * min(FORCING, (now / self._largest) ** 0.25) ** 2)
-        if objective.penalty.free.all():  # here the certificate rests on the step itself
-            enough = EXACT**2 * now
-        for _ in range(MAX_PRODUCTS):
-            if rho <= 0.0:
-                break
-            product = centred.pull_back(objective.hessian_product(h, centred.push(p)))
-            bend = float((p * product).sum())
-            if bend <= 0.0:
-                break
-            step = rho / bend
-            v += step * p
-            residual -= step * product
-            if 0.5 * float((residual * residual / metric).sum()) <= enough:
-                break
-            scaled = residual / diagonal
-            rho, before = float((residual * scaled).sum()), rho
-            p = scaled + (rho / before) * p
+        g = centred.pull_back(point.gradient)
+        v, residual, _ = conjugate_gradients(
+            lambda p: centred.pull_back(objective.hessian_product(h, centred.push(p))),
+            g,
+            lambda r: r / centred.diagonal,
+            self._forcing.test(objective, g, centred.diagonal, target),
+            MAX_PRODUCTS,
+        )
         v = centred.push(v)
         if v.ndim == 2:  # what all classes share changes no probability, and costs a penalty
             v -= v.mean(axis=1, keepdims=True)
-        leftover = float(np.sqrt((residual * residual / diagonal).sum()))
+        leftover = float(np.sqrt((residual * residual / centred.diagonal).sum()))
         return Step(v, objective.margins(v), leftover)
+
+
+class Forcing:
+    """How exactly to solve Newton's equation: the more so, the nearer the optimum (Dembo, Eisenstat and Steihaug)."""
+
+    def __init__(self) -> None:
+        self._largest = 0.0
+
+    def test(self, objective: Objective, g: Array, diagonal: Array, target: float) -> Callable[[Array], bool]:
+        """Return the test of a residual: does the gap it would leave suffice, for today's gradient g or for good?
+
+        That gap is |residual|^2 / 2 over l2, or over the curvature, ``diagonal``, where nothing penalises.
+        """
+        metric = np.where(objective.penalty.l2 > 0.0, objective.penalty.l2, diagonal)
+
+        def gap(residual: Array) -> float:
+            return 0.5 * float((residual * residual / metric).sum())
+
+        now = gap(g)
+        self._largest = max(self._largest, now, np.finfo(float).tiny)
+        enough = max(0.25 * target, now * min(FORCING, (now / self._largest) ** 0.25) ** 2)
+        if objective.penalty.free.all():  # here the certificate rests on the step itself
+            enough = EXACT**2 * now
+        return lambda residual: gap(residual) <= enough
 
 
 class _Centred:
