@@ -1,15 +1,8 @@
-"""The right C by cross-validation: ``LogisticRegressionCV``, scikit-learn's face on warm-started fits.
-
-The folds share one X: a fold is a vector of row weights, zero on the rows that are held out, so nothing is copied and
-the held-out margins come with the fit. Folds run side by side on the cores; each walks the grid from small to large C,
-every fit starting from the one before.
-"""
+"""The right C by cross-validation: ``LogisticRegressionCV``, scikit-learn's face on the warm fits of the folds."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,138 +13,18 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from crossent.blocks import cores, quiet_blas, run
-from crossent.design import Design, as_design
+from crossent.blocks import cores
+from crossent.design import as_design
 from crossent.equations import cross_entropy, softmax_cross_entropy
 from crossent.errors import CrossentError
 from crossent.estimators import LogisticRegression
 from crossent.fit import fit
+from crossent.folds import Grid, Score, choose, cross_validate
 from crossent.parameters import check_parameters, method
-from crossent.path import WarmFit, warm_fits
 
 Array = NDArray[np.float64]
-Score = Callable[[int, Array, Any], float]
 
 SMALLEST_C, LARGEST_C = 1e-4, 1e4  # scikit-learn's grid
-
-
-@dataclass(frozen=True)
-class Grid:
-    """What cross-validation found.
-
-    Attributes
-    ----------
-    scores : array of shape (n_folds, n_l1_ratios, n_Cs)
-    coefs : array of shape (n_folds, n_l1_ratios, n_Cs, 1 or K, d + 1)
-        The intercept last; without it when none is fitted.
-    n_iter : int array of shape (n_folds, n_l1_ratios, n_Cs)
-    gaps : array of shape (n_folds, n_l1_ratios, n_Cs)
-        Certified relative gaps.
-    converged : bool array of shape (n_folds, n_l1_ratios, n_Cs)
-    """
-
-    scores: Array
-    coefs: Array
-    n_iter: NDArray[np.int32]
-    gaps: Array
-    converged: NDArray[np.bool_]
-
-
-def cross_validate(
-    design: Design,
-    y: NDArray[Any],
-    s: Array,
-    n_classes: int,
-    folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    Cs: Array,
-    l1_ratios: Array,
-    score: Score,
-    *,
-    tol: float = 1e-6,
-    max_iter: int = 100,
-    solver: str = "auto",
-    threads: int = 1,
-) -> Grid:
-    """Fit every fold for every penalty, and score it on the rows held out.
-
-    Parameters
-    ----------
-    design : Design
-        Of all rows.
-    y : array of shape (n,)
-        Labels in [0, 1] for two classes; class codes as int64 for more.
-    s : array of shape (n,)
-        Weights of the rows.
-    folds : pairs of row indices, (train, test)
-    Cs : increasing array
-    l1_ratios : array
-    score : callable
-        Given the fold's number, the margins of all rows and the ``WarmFit``, return the score; greater is better.
-    tol, max_iter, solver
-        As in ``crossent.fit``, for each fit.
-    threads : int
-
-    Returns
-    -------
-    Grid
-    """
-
-    for number, (train, _) in enumerate(folds):
-        _check_fold(number, y, s * np.bincount(train, minlength=design.n), n_classes)
-
-    def walk(number: int, l1_ratio: float) -> list[tuple[float, Array, int, float, bool]]:
-        weights = s * np.bincount(folds[number][0], minlength=design.n)
-        found = []
-        for done in fits(weights, l1_ratio, tuple(lead) if l1_ratio == 0.0 else ()):
-            coef = np.hstack([done.coef, done.intercept[:, None]]) if design.intercept else done.coef
-            found.append((score(number, done.point.z, done), coef, done.n_iter, done.gap, done.converged))
-        return found
-
-    def fits(weights: Array, l1_ratio: float, lead: Sequence[WarmFit] = ()) -> Iterator[WarmFit]:
-        name = method(solver, 1.0, l1_ratio)
-        return warm_fits(design, y, weights, n_classes, Cs, l1_ratio, tol, max_iter, name, lead)
-
-    tasks = [(number, l1_ratio) for number in range(len(folds)) for l1_ratio in l1_ratios.tolist()]
-    with quiet_blas():
-        if l1_ratios.any():
-            design.scaled_columns(np.empty(0, dtype=np.intp), s)  # transposes X once, before the threads start
-        design.threads = threads
-        lead = list(fits(s, 0.0)) if 0.0 in l1_ratios else []
-        design.threads = 1  # from here on the folds are what runs side by side
-        walks = run([lambda task=task: walk(*task) for task in tasks], threads)  # type: ignore[misc]
-    shape = (len(folds), len(l1_ratios), len(Cs))
-    scores, coefs, n_iter, gaps, converged = zip(*[fold for found in walks for fold in found], strict=True)
-    return Grid(
-        scores=np.reshape(scores, shape),
-        coefs=np.reshape(coefs, (*shape, *coefs[0].shape)),
-        n_iter=np.reshape(n_iter, shape).astype(np.int32),
-        gaps=np.reshape(gaps, shape),
-        converged=np.reshape(converged, shape),
-    )
-
-
-def _check_fold(number: int, y: NDArray[Any], weights: Array, n_classes: int) -> None:
-    """Refuse a fold whose training rows lack a class."""
-    present = np.bincount(y.astype(np.int64), weights, n_classes) > 0.0
-    if not present.all():
-        raise CrossentError(
-            f"fold {number} has no training row of class {int(np.argmin(present))}; use fewer folds, or stratified ones"
-        )
-
-
-def choose(scores: Array, selection: str) -> tuple[int, int]:
-    """Return which l1_ratio and C to take, from scores of shape (n_folds, n_l1_ratios, n_Cs).
-
-    ``'best'`` is the best mean score; ``'1se'`` the smallest C, at that l1_ratio, whose mean is within one standard
-    error of the best: the simplest model that the data cannot tell from it (Breiman et al. 1984).
-    """
-    mean = scores.mean(axis=0)
-    # scikit-learn's order of ties: the smallest C first, then the first l1_ratio
-    C, ratio = np.unravel_index(np.argmax(mean.T), mean.T.shape)
-    if selection == "1se" and len(scores) > 1:
-        error = scores[:, ratio, C].std(ddof=1) / np.sqrt(len(scores))
-        C = np.flatnonzero(mean[ratio] >= mean[ratio, C] - error)[0]
-    return int(ratio), int(C)
 
 
 class LogisticRegressionCV(LogisticRegression):
@@ -215,6 +88,12 @@ class LogisticRegressionCV(LogisticRegression):
     feature_names_in_ : ndarray of shape (n_features,)
         Only when X has names that are all strings.
     """
+
+    certificate_: Any
+    scores_: Any
+    coefs_paths_: Any
+    C_: Any
+    l1_ratio_: Any
 
     def __init__(
         self,
@@ -290,13 +169,20 @@ class LogisticRegressionCV(LogisticRegression):
         s = np.ones(len(codes)) if weights is None else weights
         split_with, score_with = self._routed(sample_weight, params)
         folds = list(check_cv(self.cv, codes, classifier=True).split(X, self.classes_[codes], **split_with))
-        labels = codes.astype(np.float64 if K == 2 else np.int64)
-        design = as_design(X, intercept=self.fit_intercept, n_jobs=1)
-        settings = {"tol": self.tol, "max_iter": self.max_iter, "solver": self.solver}
         grid = cross_validate(
-            design, labels, s, K, folds, Cs, l1_ratios, self._score_of(X, codes, folds, score_with),
-            **settings, threads=cores(self.n_jobs),
-        )  # fmt: skip
+            as_design(X, intercept=self.fit_intercept),
+            codes.astype(np.float64 if K == 2 else np.int64),
+            s,
+            K,
+            folds,
+            Cs,
+            l1_ratios,
+            self._score_of(X, codes, folds, score_with),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=method(self.solver, 1.0, l1_ratios.max()),
+            threads=cores(self.n_jobs),
+        )
         self.Cs_, self.l1_ratios_ = Cs, l1_ratios
         self._take(grid, X, codes, s)
         self._say(grid)
@@ -409,7 +295,7 @@ class LogisticRegressionCV(LogisticRegression):
         drop = (slice(None), slice(None), 0) if self.l1_ratios is None else ()
         scores = np.swapaxes(self.scores_, 1, 2)[drop]
         paths = np.moveaxis(self.coefs_paths_, (3, 0, 2, 1), (0, 1, 2, 3))
-        self.scores_ = {label: scores for label in named}
+        self.scores_ = dict.fromkeys(named, scores)
         self.coefs_paths_ = {label: path[drop] for label, path in zip(named, paths, strict=True)}
         self.n_iter_ = np.swapaxes(self.n_iter_, 1, 2)[drop][None]
         self.C_, self.l1_ratio_ = np.full(len(named), self.C_), np.full(len(named), self.l1_ratio_)
