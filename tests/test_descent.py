@@ -77,6 +77,14 @@ def test_sparse_rows_give_the_same_weights():
     np.testing.assert_allclose(sparse.coef, dense.coef, rtol=1e-12)
 
 
+def test_whole_numbers_in_few_bits_do_not_overflow_into_a_rate_beyond_the_bound():
+    rows = np.array([[100], [-100], [120]], dtype=np.int8)
+    dense = crossent.gradient_descent(rows, [1, 0, 0], epochs=3)
+    sparse = crossent.gradient_descent(sp.csr_array(rows), [1, 0, 0], epochs=3)
+    assert sparse.rate == pytest.approx(dense.rate) == pytest.approx(4 / (34400 / 3 + 1))
+    np.testing.assert_allclose(sparse.loss, dense.loss)
+
+
 def test_the_seed_fixes_the_order():
     X, y = problem(5)
     first, again, other = (crossent.gradient_descent(X, y, batch=1, epochs=3, seed=s).coef for s in (1, 1, 2))
@@ -90,9 +98,23 @@ def test_the_seed_fixes_the_order():
         ({"y": [0.0, 1.0]}, "one label a row"),
         ({"y": [0.0, 1.0, 2.0]}, "outside"),
         ({"y": [0.0, 1.0, np.nan]}, "outside"),
+        ({"y": ["a", "b", "c"]}, "numbers"),
+        ({"X": [["a"], ["b"], ["c"]]}, "numbers"),
+        ({"X": [[1, 2], [3], [4]]}, "numbers"),
+        ({"X": np.eye(3) * 1j}, "numbers"),
+        ({"X": [[1.0], [np.nan], [2.0]]}, "not finite"),
+        ({"X": sp.csr_array([[1.0], [np.inf], [2.0]])}, "not finite"),
+        ({"X": np.eye(3) * 1e200}, "too large"),
         ({"rate": 0.0}, "rate is 0.0"),
+        ({"rate": np.inf}, "rate is inf"),
+        ({"rate": "0.1"}, "rate is '0.1'"),
         ({"batch": 0}, "batch is 0"),
+        ({"batch": 2.5}, "batch is 2.5"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"start": np.zeros(3)}, "start"),
+        ({"start": (np.zeros(2), 0.0)}, "start"),
+        ({"start": (np.zeros(3), np.nan)}, "start"),
     ],
 )
 def test_bad_input_is_said_in_one_line(change, says):

@@ -6,6 +6,7 @@ Full batch, mini-batch or one row at a time. It is the reference for the fast so
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossent.equations import cross_entropy, residual
 from crossent.errors import CrossentError
+
+LARGEST = 1e150  # of a value in X: the squares of larger ones overflow, and with them the bound
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def safe_rate(X: Any, *, every_row: bool = False) -> float:
     With ``every_row``, 4 / max(|x|^2 + 1): no step along any subset of the rows raises that subset's loss.
     Proved: `descent_step_with_bias`, from `gradient_lipschitz_with_bias`.
     """
-    squares = np.ravel((X.multiply(X) if sp.issparse(X) else np.square(X, dtype=np.float64)).sum(axis=1))
+    X = _numbers("X", X)
+    squares = np.ravel((X.multiply(X) if sp.issparse(X) else np.square(X)).sum(axis=1))
     return float(4.0 / ((squares.max() if every_row else squares.mean()) + 1.0))
 
 
@@ -87,18 +91,18 @@ def gradient_descent(
     Raises
     ------
     CrossentError
-        When the shapes disagree, a label is outside [0, 1], or the rate, batch or epochs are not positive.
+        When the shapes disagree, a value is no finite number, a label is outside [0, 1], or the rate, batch or epochs
+        are not positive.
 
     Notes
     -----
     Each epoch costs two passes over X, one for the steps and one for the trace.
     Proved: `mean_gradient`, `descent_step_with_bias`.
     """
-    X = sp.csr_array(X) if sp.issparse(X) else np.asarray(X, dtype=np.float64)
-    y = np.asarray(y, dtype=np.float64)
+    X, y = _numbers("X", X), _numbers("y", y)
     _check(X, y, rate, batch, epochs)
     n, d = X.shape
-    w, b = (np.zeros(d), 0.0) if start is None else (np.array(start[0], dtype=np.float64), float(start[1]))
+    w, b = (np.zeros(d), 0.0) if start is None else _start(start, d)
     size = n if batch is None else min(batch, n)
     if rate is None:
         rate = safe_rate(X, every_row=size < n)
@@ -125,16 +129,40 @@ def _loss_and_slope(X: Any, y: NDArray[np.float64], w: NDArray[np.float64], b: f
     return float(cross_entropy(z, y).mean()), float(np.linalg.norm(np.append(X.T @ r, r.sum())) / len(y))
 
 
-def _check(X: Any, y: NDArray[np.float64], rate: float | None, batch: int | None, epochs: int) -> None:
+def _numbers(what: str, given: Any) -> Any:
+    """An array, or a sparse one, of float64."""
+    try:
+        if np.iscomplexobj(given):
+            raise TypeError
+        return sp.csr_array(given, dtype=np.float64) if sp.issparse(given) else np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CrossentError(f"{what} does not hold numbers only, in rows of one length; encode texts first") from None
+
+
+def _start(start: Any, d: int) -> tuple[NDArray[np.float64], float]:
+    try:
+        w, b = np.array(start[0], dtype=np.float64), float(start[1])
+    except (TypeError, ValueError, IndexError):
+        w, b = np.full(0, np.nan), np.nan
+    if w.shape != (d,) or not np.all(np.isfinite(w)) or not np.isfinite(b):
+        raise CrossentError(f"start is not a pair (w, b) of {d} finite weights, one a column of X, and a number")
+    return w, b
+
+
+def _check(X: Any, y: NDArray[np.float64], rate: Any, batch: Any, epochs: Any) -> None:
     if X.ndim != 2 or y.shape != X.shape[:1] or not len(y):
         raise CrossentError(
             f"X has shape {X.shape} and y {y.shape}; give X of shape (n, d), n >= 1, and one label a row"
         )
+    largest = np.max(np.abs(X.data if sp.issparse(X) else X), initial=0.0)
+    if not largest < LARGEST:
+        size = "too large" if np.isfinite(largest) else "not finite"
+        raise CrossentError(f"X has a value that is {size} ({largest:g}); scale, remove or replace it")
     if not np.all((y >= 0) & (y <= 1)):
         raise CrossentError("y has a label outside [0, 1]; for two classes give 0 and 1")
-    if rate is not None and not rate > 0:
-        raise CrossentError(f"rate is {rate}; it must be positive (default: the proven bound)")
-    if batch is not None and batch < 1:
-        raise CrossentError(f"batch is {batch}; give the rows per step, at least 1, or None for all of them")
-    if epochs < 1:
-        raise CrossentError(f"epochs is {epochs}; give the passes over the rows, at least 1")
+    if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
+        raise CrossentError(f"rate is {rate!r}; it must be positive and finite (default: the proven bound)")
+    if batch is not None and not (isinstance(batch, Integral) and batch >= 1):
+        raise CrossentError(f"batch is {batch!r}; give the rows per step, at least 1, or None for all of them")
+    if not (isinstance(epochs, Integral) and epochs >= 1):
+        raise CrossentError(f"epochs is {epochs!r}; give the passes over the rows, at least 1")
