@@ -72,4 +72,4 @@ def announce_compiling() -> None:
     from crossent.jit import cache_folder
 
     if not any(cache_folder().glob("**/*.nbi")):
-        note("first run: compiling takes about half a minute, once; later runs load the compiled code from disk")
+        note("first run: compiling takes a few seconds, with text some more; later runs load it from disk")
