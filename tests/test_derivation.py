@@ -24,8 +24,9 @@ def test_every_step_holds_by_every_witness():
         methods = [check.method for check in verification.of(step.key)]
         assert "symbolically" in methods, step.key
         assert any("50 digits" in method for method in methods), step.key
-    tied = {check.method for check in verification.of(LINES[-1].key)}
-    assert {"against the compiled gradient", "against complex-step differentiation"} <= tied
+    for step in (*LINES, derivation.BIAS):
+        tied = {check.method for check in verification.of(step.key) if check.method.startswith("against")}
+        assert len(tied) == 3, step.key
 
 
 def test_the_lines_are_one_chain_from_the_loss_to_the_gradient():
@@ -72,6 +73,27 @@ def test_a_slip_in_the_last_line_disagrees_with_the_product(slip):
     verification = verify(points=20, steps=[replace(step, right=step.right.replace(said, mutation))])
     failed = {check.method for check in verification.failures}
     assert {"against the compiled gradient", "against a five-point stencil"} <= failed
+
+
+@pytest.mark.parametrize("key", [line.key for line in LINES])
+def test_an_equality_between_two_wrong_lines_disagrees_with_the_product(key):
+    step = BY_KEY[key]
+    wrong = replace(step, left=f"2*({step.left})", right=f"2*({step.right})")
+    verification = verify(points=3, steps=[wrong])
+    assert {check.method.partition(" ")[0] for check in verification.failures} == {"against"}
+    assert len(verification.failures) == 3
+
+
+def test_nothing_is_proved_by_no_points_or_no_steps():
+    assert not verify(steps=[])
+    for nothing in ({"points": 0}, {"digits": 0}):
+        with pytest.raises(CrossentError, match="at least 1"):
+            verify(steps=LINES[:1], **nothing)
+
+
+def test_a_name_that_means_nothing_is_told():
+    with pytest.raises(ValueError, match="nothing is called 'q' here"):
+        verify(steps=[replace(LINES[-1], right="(sigma(q) - y)*x_j")])
 
 
 def test_the_steps_are_sympy_expressions_with_a_symbolic_length():

@@ -59,6 +59,12 @@ class Algebra:
         raise NotImplementedError
 
     def call(self, name: str, *values: Any) -> Any:
+        if name == "sigma":
+            return 1 / (1 + self.library()["exp"](-values[0]))
+        return self.library()[name](*values)
+
+    def library(self) -> Mapping[str, Any]:
+        """The functions whose names are not defined here."""
         raise NotImplementedError
 
     def derivative(self, body: ast.expr, variable: str) -> Any:
@@ -73,12 +79,10 @@ class Symbolic(Algebra):
 
         return sympy.Integer(value)
 
-    def call(self, name: str, *values: Any) -> Any:
+    def library(self) -> Mapping[str, Any]:
         import sympy
 
-        if name == "sigma":
-            return 1 / (1 + sympy.exp(-values[0]))
-        return {"log": sympy.log, "exp": sympy.exp, "abs": sympy.Abs, "maximum": sympy.Max}[name](*values)
+        return {"log": sympy.log, "exp": sympy.exp, "abs": sympy.Abs, "maximum": sympy.Max}
 
     def dot(self, left: str, right: str) -> Any:
         import sympy
@@ -106,12 +110,10 @@ class Numeric(Algebra):
 
         return mpmath.mpf(value)
 
-    def call(self, name: str, *values: Any) -> Any:
+    def library(self) -> Mapping[str, Any]:
         import mpmath
 
-        if name == "sigma":
-            return 1 / (1 + mpmath.exp(-values[0]))
-        return {"log": mpmath.log, "exp": mpmath.exp, "abs": abs, "maximum": max}[name](*values)
+        return {"log": mpmath.log, "exp": mpmath.exp, "abs": abs, "maximum": max}
 
     def derivative(self, body: ast.expr, variable: str) -> Any:
         import mpmath
@@ -121,7 +123,10 @@ class Numeric(Algebra):
 
 def evaluate(formula: str, algebra: Algebra) -> Any:
     """The value of a formula where its letters stand for what the algebra says."""
-    return _evaluate(parse(formula), algebra)
+    try:
+        return _evaluate(parse(formula), algebra)
+    except KeyError as error:
+        raise ValueError(f"{formula!r}: nothing is called {error} here") from None
 
 
 _OPERATORS: dict[type[ast.operator], Any] = {
