@@ -160,9 +160,9 @@ def _check(X: Any, y: NDArray[np.float64], rate: Any, batch: Any, epochs: Any) -
         raise CrossentError(f"X has a value that is {size} ({largest:g}); scale, remove or replace it")
     if not np.all((y >= 0) & (y <= 1)):
         raise CrossentError("y has a label outside [0, 1]; for two classes give 0 and 1")
-    if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
+    if rate is not None and not (isinstance(rate, Real) and 0 < float(rate) < np.inf):
         raise CrossentError(f"rate is {rate!r}; it must be positive and finite (default: the proven bound)")
-    if batch is not None and not (isinstance(batch, Integral) and batch >= 1):
+    if batch is not None and not (isinstance(batch, Integral) and int(batch) >= 1):
         raise CrossentError(f"batch is {batch!r}; give the rows per step, at least 1, or None for all of them")
-    if not (isinstance(epochs, Integral) and epochs >= 1):
+    if not (isinstance(epochs, Integral) and int(epochs) >= 1):
         raise CrossentError(f"epochs is {epochs!r}; give the passes over the rows, at least 1")
