@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -99,7 +99,7 @@ def gradient_descent(
     Each epoch costs two passes over X, one for the steps and one for the trace.
     Proved: `mean_gradient`, `descent_step_with_bias`.
     """
-    X, y = _numbers("X", X), _numbers("y", y)
+    X, y = _numbers("X", X), cast("NDArray[np.float64]", _numbers("y", y))
     _check(X, y, rate, batch, epochs)
     n, d = X.shape
     w, b = (np.zeros(d), 0.0) if start is None else _start(start, d)
