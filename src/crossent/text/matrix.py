@@ -89,7 +89,7 @@ def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Co
         return task
 
     _each(enumerate(blocks), worker, threads, per_worker=True)
-    vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS)
+    vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS, threads)
     tables.clear()
     pieces = [piece for k in range(len(coded)) for piece in coded.pop(k)]
     in_documents: list[Array] = []

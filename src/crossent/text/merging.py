@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent import blocks as pool
 from crossent.text.interning import DEEP, Ngrams, Symbols
 from crossent.text.ranking import add_to_prefix, place_after, rank_pairs, rank_strings
 from crossent.text.vocabulary import Vocabulary
@@ -24,7 +26,9 @@ class _Level:
     columns: Array  # filled by _number
 
 
-def merge(tables: Sequence[tuple[Symbols, Ngrams]], min_n: int, joined: bool) -> tuple[Vocabulary, list[Any]]:
+def merge(
+    tables: Sequence[tuple[Symbols, Ngrams]], min_n: int, joined: bool, threads: int = 1
+) -> tuple[Vocabulary, list[Any]]:
     """Return the sorted vocabulary of all tables, and for each table the columns of its symbols and of its n-grams."""
     data, offsets, sizes = _all_symbols(tables)
     rank, first = rank_strings(data, offsets)
@@ -36,20 +40,21 @@ def merge(tables: Sequence[tuple[Symbols, Ngrams]], min_n: int, joined: bool) ->
     places: list[list[Any]] = []
     for length in range(2, longest + 1):
         where = [slice(None) if longest == 2 else np.flatnonzero(np.abs(depth) == length) for depth in depths]
-        level, ranks = _next_level(
-            tables, where, symbol_ranks, symbol_ranks if length == 2 else ngram_ranks, length == 2
-        )
+        prefix_ranks = symbol_ranks if length == 2 else ngram_ranks
+        level, ranks = _next_level(tables, where, symbol_ranks, prefix_ranks, length == 2, threads)
         for mine, k, rank in zip(ngram_ranks, where, ranks, strict=True):
             mine[k] = rank
         levels.append(level)
         places.append(where)
     n_columns = _number(levels)
-    columns = []
-    for w, depth in enumerate(depths):
-        ngram_columns = np.empty(len(depth), np.int32)
+
+    def columns_of(w: int) -> tuple[Array, Array]:
+        ngram_columns = np.empty(len(depths[w]), np.int32)
         for level, where in zip(levels[1:], places, strict=True):
             ngram_columns[where[w]] = level.columns[ngram_ranks[w][where[w]]]
-        columns.append((levels[0].columns[symbol_ranks[w]], ngram_columns))
+        return levels[0].columns[symbol_ranks[w]], ngram_columns
+
+    columns = pool.run([partial(columns_of, w) for w in range(len(tables))], threads)
     return _vocabulary(data, offsets, levels, n_columns, joined), columns
 
 
@@ -71,15 +76,19 @@ def _next_level(
     symbol_ranks: list[Array],
     prefix_ranks: list[Array],
     of_symbols: bool,
+    threads: int,
 ) -> tuple[_Level, list[Array]]:
     """Rank the n-grams at ``where`` of each table, whose prefixes are ranked; return them, and ranks by table."""
-    prefixes, lasts, features = [], [], []
-    for (_, ngrams), k, symbol_rank, prefix_rank in zip(tables, where, symbol_ranks, prefix_ranks, strict=True):
+
+    def ranked(w: int) -> tuple[Array, Array, Array]:
+        ngrams, k = tables[w][1], where[w]
         n = ngrams.used[0]
         prefix = ngrams.prefix[:n][k]
-        prefixes.append(prefix_rank[prefix if of_symbols else prefix - DEEP])
-        lasts.append(symbol_rank[ngrams.last[:n][k]])
-        features.append(ngrams.depth[:n][k] > 0)
+        ranks = prefix_ranks[w][prefix if of_symbols else prefix - DEEP]
+        return ranks, symbol_ranks[w][ngrams.last[:n][k]], ngrams.depth[:n][k] > 0
+
+    parts = pool.run([partial(ranked, w) for w in range(len(tables))], threads)
+    prefixes, lasts, features = zip(*parts, strict=True)
     rank, first, second = rank_pairs(np.concatenate(prefixes), np.concatenate(lasts))
     feature = np.zeros(len(first), bool)
     ranks = np.split(rank, np.cumsum([len(prefix) for prefix in prefixes])[:-1])

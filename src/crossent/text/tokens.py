@@ -5,7 +5,7 @@ are followed by one space, so that every n-gram, of words as of characters, is o
 the symbols from i to the end of its stretch: n-grams do not reach across stretches (for ``char_wb``, padded words).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +86,7 @@ def split(data, begin, end, analysis, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
     data, analysis, scratch = borrowed(data), borrowed(analysis), borrowed(scratch)
     if analysis.mode == WORDS:
-        if _fold(data, begin, end - begin, analysis.unicode.lower, scratch.folded, scratch.is_word):
-            n = _ascii_words(end - begin, analysis, scratch)
-        else:
-            n = _words(data, begin, end, analysis, scratch)
+        n = _words(data, begin, end, analysis, scratch)
     elif analysis.mode == CHARACTERS:
         n = _characters(data, begin, end, analysis.unicode, scratch)
     else:
@@ -125,43 +122,41 @@ def _within(bytes7, low, high):
 
 @formula
 def _fold_eight(word, to_lower, folded, is_word, k):
-    """Lower-case eight ASCII bytes, and note, one bit each, which of them are word characters."""
-    bytes7 = word & ~_HIGH_BITS
-    letters = _within(bytes7 | _EACH * np.uint64(32), 97, 122)
+    """Lower-case the ASCII among eight bytes; note, one bit each, which may be of words: all that are not ASCII may."""
+    wide = word & _HIGH_BITS
+    bytes7 = word ^ wide
+    letters = _within(bytes7 | _EACH * np.uint64(32), 97, 122) & ~wide
     if to_lower:
         bytes7 |= letters >> np.uint64(2)  # bit 5
-    words = letters | _within(bytes7, 48, 57) | _within(bytes7, 95, 95)
-    store64(folded, 8 * k, bytes7)
+    words = letters | wide | _within(bytes7, 48, 57) | _within(bytes7, 95, 95)
+    store64(folded, 8 * k, bytes7 | wide)
     is_word[k] = ((words >> np.uint64(7)) * _GATHER) >> np.uint64(56)
 
 
 @formula
 def _fold(data, begin, size, to_lower, folded, is_word):
-    """Lower-case ASCII and find its word characters; tell whether all of data[begin : begin + size] is ASCII."""
-    every = np.uint64(0)
+    """Apply _fold_eight to data[begin : begin + size]."""
     whole = size // 8
     for k in range(whole):
-        word = load64(data, begin + 8 * k)
-        every |= word
-        _fold_eight(word, to_lower, folded, is_word, k)
+        _fold_eight(load64(data, begin + 8 * k), to_lower, folded, is_word, k)
     rest = np.uint64(0)
     for i in range(8 * whole, size):
         rest |= np.uint64(data[begin + i]) << np.uint64(8 * (i & 7))
     _fold_eight(rest, to_lower, folded, is_word, whole)
     for k in range(whole + 1, whole + 10):
         is_word[k] = 0
-    return (every | rest) & _HIGH_BITS == 0
 
 
 @formula
-def _ascii_words(size, analysis, scratch):
-    """Find words by the edges in the bits of ``is_word``, 64 bytes at a time."""
+def _words(data, begin, end, analysis, scratch):
+    """Find words by the edges in the bits of ``is_word``, 64 bytes at a time; what is not ASCII is looked at again."""
     folded, out, starts = scratch.folded, scratch.out, scratch.starts
-    n = start = first = _ZERO
+    _fold(data, begin, end - begin, analysis.unicode.lower, folded, scratch.is_word)
+    n = first = _ZERO
     starts[0] = 0
     inside = False
     before = np.uint64(0)
-    for base in range(0, size + 1, 64):
+    for base in range(0, end - begin + 1, 64):
         mask = load64(scratch.is_word, base >> 3)
         edges = mask ^ (mask << np.uint64(1) | before)
         before = mask >> np.uint64(63)
@@ -172,27 +167,38 @@ def _ascii_words(size, analysis, scratch):
             if inside:
                 first = at
                 continue
-            length = at - first
-            for i in range(0, length, 8):
-                store64(out, start + i, load64(folded, first + i))
-            end = start + length
-            if length >= analysis.min_chars and not _is_stop(analysis.stops, out, start, end):
-                out[end] = BLANK
-                n += 1
-                start = end + 1
-                starts[n] = start
+            start = starts[n]
+            every = np.uint64(0)
+            for i in range(0, at - first, 8):
+                word = load64(folded, first + i)
+                every |= word
+                store64(out, start + i, word)
+            if every & _HIGH_BITS != 0:
+                n = _wide_words(data, begin, end, begin + first, begin + at, analysis, scratch, n)
+            else:
+                n = _finish(out, starts, n, start + at - first, at - first, analysis)
     return n
 
 
 @formula
-def _words(data, begin, end, analysis, scratch):
+def _finish(out, starts, n, end, chars, analysis):
+    """Make out[starts[n] : end] a word, unless it is short or a stop word; return how many words there are."""
+    if chars < analysis.min_chars or _is_stop(analysis.stops, out, starts[n], end):
+        return n
+    out[end] = BLANK
+    starts[n + 1] = end + 1
+    return n + 1
+
+
+@formula
+def _wide_words(data, begin, end, first, last, analysis, scratch, n):
+    """Append the words of data[first:last], which stands in the document data[begin:end]."""
     unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
-    n: Any = _ZERO
-    start = o = chars = n
-    starts[0] = 0
-    i = begin
-    while i <= end:
-        byte = unicode.word[data[i]] if i < end else 0
+    chars = _ZERO
+    o = starts[n]
+    i = first
+    while i <= last:
+        byte = unicode.word[data[i]] if i < last else np.uint8(0)
         if byte > NOT_ASCII:
             out[o] = byte
             o += 1
@@ -200,28 +206,20 @@ def _words(data, begin, end, analysis, scratch):
             i += 1
             continue
         if byte == NOT_ASCII:
-            c, size = code_point(data, i, end)
+            c, size = code_point(data, i, last)
             entry = entry_of(unicode, c)
-            if entry & WORD:
-                if c == DOTTED_I and unicode.lower:
-                    o = write(out, o, _SMALL_I)  # then a combining dot, which is no word character
-                    chars += 1
-                else:
-                    o = write(out, o, _lower(unicode, entry, c, data, begin, i, end))
-                    chars += 1
-                    i += size
-                    continue
             i += size
+            if entry & WORD:
+                chars += 1
+                if c != DOTTED_I or not unicode.lower:
+                    o = write(out, o, _lower(unicode, entry, c, data, begin, i - size, end))
+                    continue
+                o = write(out, o, _SMALL_I)  # then a combining dot, which is no word character
         else:
             i += 1
-        if chars >= analysis.min_chars and not _is_stop(analysis.stops, out, start, o):
-            out[o] = BLANK
-            o += 1
-            n += 1
-            starts[n] = o
-            start = o
-        o = start
-        chars = 0
+        n = _finish(out, starts, n, o, chars, analysis)
+        o = starts[n]
+        chars = _ZERO
     return n
 
 
