@@ -180,6 +180,42 @@ def test_a_weight_is_found_by_its_word_or_refused_with_the_words_there_are():
         walk(Example([], np.zeros(0), np.zeros(0), 0.0, 1.0))
 
 
+def test_a_word_that_two_columns_have_must_be_named_in_full():
+    example = Example(["title:bad", "text:bad", "bad", "text:so"], np.ones(4), np.arange(4.0), 0.0, 1.0)
+    assert example.names[walk(example, "bad").weight] == "bad"  # the very name comes first
+    example = replace(example, names=["title:bad", "text:bad", "text:good", "text:so"])
+    with pytest.raises(CrossentError, match="'bad' is 'title:bad' and 'text:bad'"):
+        walk(example, "bad")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"x": [1.0]}, "2 names, x of shape \\(1,\\)"),
+        ({"w": [[1.0], [2.0]]}, "w of shape"),
+        ({"x": [1.0, np.nan]}, "x of 'b' is nan"),
+        ({"w": [np.inf, 1.0]}, "w of 'a' is inf"),
+        ({"x": [1.0, 1e200]}, "x of 'b' is 1e\\+200"),
+        ({"b": np.nan}, "b is nan"),
+        ({"y": 2.0}, "y is 2.0"),
+        ({"y": np.nan}, "y is nan"),
+    ],
+)
+def test_an_example_that_is_none_is_told_in_one_line(change, says):
+    given = {"names": ["a", "b"], "x": [1.0, 2.0], "w": [0.5, -1.0], "b": 0.0, "y": 1.0}
+    assert walk(Example(**given)).z == -1.5  # lists will do
+    with pytest.raises(CrossentError, match=says):
+        Example(**given | change)
+
+
+def test_a_margin_that_takes_too_many_digits_is_told():
+    with pytest.raises(CrossentError, match=r"z is 1e\+06: .* take a row with a smaller z"):
+        walk(Example(["a"], np.array([1e6]), np.array([1.0]), 0.0, 1.0))
+    for rate in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(CrossentError, match="rate is"):
+            walk(Example(["a"], np.array([1.0]), np.array([1.0]), 0.0, 1.0), rate=rate)
+
+
 def test_a_formula_outside_the_notation_is_refused():
     with pytest.raises(ValueError, match="not part of the notation"):
         str(Step("4.57", "[1]", "z", "eq_4_57"))

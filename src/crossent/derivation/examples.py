@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.derivation.walking import Example
+from crossent.equations import sigmoid
 from crossent.errors import CrossentError
 
 
@@ -47,7 +48,7 @@ def of_model(model: Any, row: Any, label: Any = None) -> tuple[Example, NDArray[
 
 def _label(model: Any, label: Any) -> float:
     spelled = [str(known) for known in model.classes]
-    if label is None:
+    if label is None or (str(label) == "" and "" not in spelled):
         raise CrossentError(f"the example's class is not given: add --label {spelled[0]} or --label {spelled[1]}")
     if str(label) in spelled:
         return float(spelled.index(str(label)))
@@ -65,7 +66,7 @@ def small() -> tuple[Example, NDArray[np.float64], NDArray[np.float64]]:
     w = np.array([1.8, 1.2, 0.1, 0.2, -0.7, -1.4, -2.1])
     rng = np.random.default_rng(461)
     X = rng.poisson(0.6, size=(40, len(w))).astype(float)
-    y = (rng.random(len(X)) < 1 / (1 + np.exp(-(X @ w + 0.1)))).astype(float)
+    y = (rng.random(len(X)) < sigmoid(X @ w + 0.1)).astype(float)
     text = "A predictable plot and a touching, wonderful last half hour; the actors are never boring."
     example = Example(names, np.array([1.0, 1, 1, 1, 1, 1, 0]), w, 0.1, 1.0, "positive", "negative", text)
     return example, X, y

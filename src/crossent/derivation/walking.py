@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from crossent.derivation.steps import LINES, Step
 from crossent.errors import CrossentError
+from crossent.solvers.descent import LARGEST
+
+LARGEST_Z = 5000.0  # 1 - sigma(z) then begins with 2171 zeros; every line is computed with more digits than that
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Example:
     ----------
     names : sequence of str
         The features that are present; a text's words.
-    x, w : ndarray of shape (d,)
+    x, w : array of shape (d,)
         Their values and weights.
     b, y : float
         The bias and the label, y in [0, 1].
@@ -29,6 +32,11 @@ class Example:
         What ``y = 1`` and ``y = 0`` mean.
     text : str
         The example as the user knows it, for a caption.
+
+    Raises
+    ------
+    CrossentError
+        When the lengths differ, a number is not finite or its square overflows, or y is outside [0, 1].
     """
 
     names: Sequence[str]
@@ -39,6 +47,18 @@ class Example:
     label: str = "1"
     other: str = "0"
     text: str = ""
+
+    def __post_init__(self) -> None:
+        for letter in "xw":
+            object.__setattr__(self, letter, np.asarray(getattr(self, letter), dtype=np.float64))
+        if not self.x.shape == self.w.shape == (len(self.names),):
+            raise CrossentError(f"{len(self.names)} names, x of shape {self.x.shape}, w of shape {self.w.shape}")
+        for letter in "xw":
+            for name, value in zip(self.names, getattr(self, letter), strict=True):
+                if not abs(value) < LARGEST:
+                    raise CrossentError(f"{letter} of {name!r} is {value:g}, with which nothing can be computed")
+        if not np.isfinite(self.b) or not 0 <= self.y <= 1:
+            raise CrossentError(f"b is {self.b} and y is {self.y}; b must be finite and y from 0 to 1")
 
     @property
     def z(self) -> float:
@@ -54,10 +74,13 @@ class Example:
         if name is None:
             return int(np.argmax(np.abs(self.w * self.x))) if len(self.x) else -1
         names = list(self.names)
-        matches = [i for i, given in enumerate(names) if name in {given, given.rpartition(":")[2]}]
+        matches = [names.index(name)] if name in names else []
+        matches = matches or [i for i, given in enumerate(names) if name == given.rpartition(":")[2]]
         if not matches:
             some = ", ".join(repr(names[i]) for i in np.argsort(-np.abs(self.w * self.x))[:8])
             raise CrossentError(f"no feature {name!r} in this example; it has {some}{' ...' if len(names) > 8 else ''}")
+        if len(matches) > 1:
+            raise CrossentError(f"{name!r} is {' and '.join(repr(names[i]) for i in matches)}; give the full name")
         return matches[0]
 
 
@@ -103,14 +126,21 @@ def walk(example: Example, weight: str | None = None, rate: float | None = None)
     Raises
     ------
     CrossentError
-        When the example has no such feature, or none at all.
+        When the example has no such feature, or none at all; when z is so large that no number of digits will do.
     """
     from crossent import cross_entropy, gradient, residual, sigmoid
 
     if not len(example.x):
         raise CrossentError("the example has no feature that the model knows, so there is no weight to follow")
     j = example.position(weight)
+    if abs(example.z) > LARGEST_Z:
+        raise CrossentError(
+            f"z is {example.z:.6g}: more digits than can be followed lie between sigma(z) and 0 or 1; "
+            "take a row with a smaller z"
+        )
     rate = example.bound if rate is None else rate
+    if not 0 < rate < np.inf:
+        raise CrossentError(f"rate is {rate}; it must be positive and finite (default: the proven bound)")
     dw, db = gradient(example.w, example.b, example.x, example.y)
     z_after = (example.w - rate * dw) @ example.x + example.b - rate * db
     lines, spread = _lines(example, j)
@@ -128,7 +158,7 @@ def _lines(example: Example, j: int) -> tuple[tuple[tuple[Step, float], ...], fl
     from crossent.derivation.algebra import Numeric, evaluate
 
     # 1 - sigma(z) is about exp(-|z|): as many digits more as that has zeros.
-    with mpmath.workdps(60 + int(abs(example.z))):
+    with mpmath.workdps(60 + int(abs(example.z) / np.log(10))):
         arrays: dict[str, Any] = {
             name: {(c,): mpmath.mpf(float(value)) for c, value in enumerate(values)}
             for name, values in (("w", example.w), ("x", example.x))
