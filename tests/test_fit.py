@@ -195,10 +195,8 @@ def test_a_fit_allocates_at_most_about_one_more_copy_of_the_data(storage):
     rng = np.random.default_rng(11)
     X = rng.normal(size=(40_000, 60)) if storage == "int8" else rng.normal(size=(20_000, 60))
     y = (rng.random(len(X)) < 0.5).astype(float)
-    if storage == "int8":
-        X = (3 * X).astype(np.int8)  # one byte a value: a float64 copy would take eight
-    else:
-        X = STORAGES[storage](X)
+    # one byte a value in int8: a float64 copy would take eight
+    X = (3 * X).astype(np.int8) if storage == "int8" else STORAGES[storage](X)
     size = X.data.nbytes + X.indices.nbytes if storage.startswith("CS") else X.nbytes
     vectors = 16 * len(y) * 8  # margins, residuals, weights and their like, for however wide X is
     for solver in SMOOTH if storage != "int8" else NEWTON:
