@@ -25,6 +25,8 @@ CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 4  # time of a multiply-add of a Gram matrix, in values that sweeps visit
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
+RIDGE = 1e-8  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
+RANK = 1e-10  # share of the largest eigenvalue below which one is rounding's
 MOST_GRAM_SWEEPS = 100_000
 LARGEST_GRAM = 4000
 
@@ -125,7 +127,10 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, working: Flags,
     inverse: Array = np.zeros((K, K))
     pull = np.empty(0)
     if design.intercept:
-        inverse, pull = np.linalg.pinv(np.diag(sp.sum(axis=0)) - p.T @ sp, hermitian=True), point.gradient[-1]
+        inverse, pull = (
+            np.linalg.pinv(np.diag(sp.sum(axis=0)) - p.T @ sp, rcond=RANK, hermitian=True),
+            point.gradient[-1],
+        )
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
     shift, visits = descend_classes(
         *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, start, w, p, sp, inverse, pull,
@@ -145,10 +150,11 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
     free = np.broadcast_to(objective.penalty.free, point.w.shape).reshape(-1)
     kept = ~free
     inner, cross = hessian[np.ix_(kept, kept)], hessian[np.ix_(kept, free)]
-    solve = np.linalg.pinv(hessian[np.ix_(free, free)], hermitian=True)
+    solve: Array = np.linalg.pinv(hessian[np.ix_(free, free)], rcond=RANK, hermitian=True)
     start = point.w.reshape(-1)[kept]
     w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
+    gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
     descend_gram(gram, pull, l1[kept], w, allowed, FORCING, MOST_GRAM_SWEEPS)
     v = np.empty(len(g))
     v[kept] = w - start
