@@ -100,7 +100,7 @@ def test_without_refit_the_best_of_each_fold_are_averaged():
     np.testing.assert_allclose(ours.coef_, reference.coef_, atol=1e-4)
 
 
-def test_one_standard_error_takes_the_smallest_C_within_it():
+def test_one_standard_error_takes_the_strongest_penalty_within_it():
     X, y = CANCER
     best, simple = (
         LogisticRegressionCV(Cs=np.geomspace(0.01, 10, 12), selection=rule, cv=10).fit(X, y) for rule in ("best", "1se")

@@ -124,13 +124,9 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, working: Flags,
     chosen = np.flatnonzero(working.any(axis=1))
     columns = design.scaled_columns(chosen, np.ones(design.n))
     sp, start = objective.s[:, None] * p, point.w[chosen]
-    inverse: Array = np.zeros((K, K))
-    pull = np.empty(0)
+    inverse, pull = np.zeros((K, K)), np.empty(0)
     if design.intercept:
-        inverse, pull = (
-            np.linalg.pinv(np.diag(sp.sum(axis=0)) - p.T @ sp, rcond=RANK, hermitian=True),
-            point.gradient[-1],
-        )
+        inverse, pull = _pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
     shift, visits = descend_classes(
         *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, start, w, p, sp, inverse, pull,
@@ -150,7 +146,7 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
     free = np.broadcast_to(objective.penalty.free, point.w.shape).reshape(-1)
     kept = ~free
     inner, cross = hessian[np.ix_(kept, kept)], hessian[np.ix_(kept, free)]
-    solve: Array = np.linalg.pinv(hessian[np.ix_(free, free)], rcond=RANK, hermitian=True)
+    solve = _pseudo_inverse(hessian[np.ix_(free, free)])
     start = point.w.reshape(-1)[kept]
     w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
@@ -160,3 +156,7 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
     v[kept] = w - start
     v[free] = -solve @ (g[free] + cross.T @ v[kept])
     return v.reshape(point.w.shape)
+
+
+def _pseudo_inverse(matrix: Array) -> Array:
+    return np.asarray(np.linalg.pinv(matrix, rcond=RANK, hermitian=True), dtype=np.float64)
