@@ -114,7 +114,10 @@ def test_every_step_can_be_shown_in_every_style():
 
 
 def test_a_display_keeps_the_order_and_the_brackets_of_the_book():
-    assert str(BY_KEY["4.57"]) == "d/dz σ(z) = σ(z) [1 − σ(z)]"
+    assert str(BY_KEY["4.57"]) == "dσ/dz = σ(z) [1 − σ(z)]"
+    assert str(BY_KEY["4.58"]) == "d/dx u(v(x)) = du/dv dv/dx"
+    assert str(BY_KEY["4.59"]).startswith("∂L/∂wⱼ = ∂/∂wⱼ (−[y log")  # not a difference
+    assert str(BY_KEY["4.60"]).endswith("− ((1 − y) / [1 − σ(w·x + b)]) ∂/∂wⱼ [1 − σ(w·x + b)]")
     assert str(BY_KEY["4.61.4"]) == "−[y − σ(w·x + b)] xⱼ = [σ(w·x + b) − y] xⱼ"
     assert BY_KEY["quarter"].latex().endswith(r"\le \frac{1}{4}")
 

@@ -62,8 +62,11 @@ class Terminal:
         return self.minus + body
 
     def brackets(self, body: str) -> str:
-        """Square brackets around round ones, as the textbook sets them."""
-        return f"[{body}]" if "(" in body else f"({body})"
+        """Square brackets around round ones, as the textbook sets them, and round ones around square ones."""
+        return self.enclosed(body, "()" if "[" in body or "(" not in body else "[]")
+
+    def enclosed(self, body: str, pair: str = "()") -> str:
+        return pair[0] + body + pair[1]
 
     def bars(self, body: str) -> str:
         return f"|{body}|"
@@ -113,8 +116,8 @@ class Latex(Terminal):
     def d(self, partial: bool) -> str:
         return r"\partial " if partial else "d"
 
-    def brackets(self, body: str) -> str:
-        return rf"\left[{body}\right]" if "(" in body else rf"\left({body}\right)"
+    def enclosed(self, body: str, pair: str = "()") -> str:
+        return rf"\left{pair[0]}{body}\right{pair[1]}"
 
     def bars(self, body: str) -> str:
         return rf"\left|{body}\right|"
@@ -168,9 +171,8 @@ class MathML(Terminal):
     def negative(self, body: str) -> str:
         return f"<mrow><mo form='prefix'>−</mo>{body}</mrow>"
 
-    def brackets(self, body: str) -> str:
-        left, right = "[]" if "(" in body else "()"
-        return f"<mrow><mo>{left}</mo>{body}<mo>{right}</mo></mrow>"
+    def enclosed(self, body: str, pair: str = "()") -> str:
+        return f"<mrow><mo>{pair[0]}</mo>{body}<mo>{pair[1]}</mo></mrow>"
 
     def bars(self, body: str) -> str:
         return f"<mrow><mo>|</mo>{body}<mo>|</mo></mrow>"
@@ -257,15 +259,22 @@ def _write_call(name: str, args: list[ast.expr], style: Terminal) -> tuple[str, 
     if name == "log" and isinstance(args[0], ast.Call | ast.Name):
         return style.row(style.upright("log"), _write(args[0], style)[0]), PRODUCT
     inside = style.comma().join(_write(argument, style)[0] for argument in args)
-    return style.row(style.function(name), style.brackets(inside)), ATOM
+    return style.row(style.function(name), style.enclosed(inside)), ATOM
 
 
 def _write_derivative(body: ast.expr, variable: ast.expr, style: Terminal) -> tuple[str, int]:
     d = style.d(partial=ast.unparse(variable)[0] in "wb")
     below = style.row(d, _write(variable, style)[0])
-    if isinstance(body, ast.Name):
-        return style.small_fraction(style.row(d, _write(body, style)[0]), below), ATOM
-    return style.row(style.small_fraction(d, below), style.space, _held(body, SIGNED, style)), PRODUCT
+    match body:
+        case ast.Name():
+            return style.small_fraction(style.row(d, _write(body, style)[0]), below), ATOM
+        case ast.Call(func=ast.Name(id=name), args=[ast.Name(id=argument)]) if name in {
+            "sigma",
+            "u",
+            "v",
+        } and argument == ast.unparse(variable):
+            return style.small_fraction(style.row(d, style.function(name)), below), ATOM
+    return style.row(style.small_fraction(d, below), style.space, _held(body, QUOTIENT, style)), PRODUCT
 
 
 def _held(node: ast.expr, at_least: int, style: Terminal) -> str:
