@@ -158,9 +158,9 @@ def symbols_lack(symbols, more, more_bytes):
 
 @formula
 def ngrams_lack(ngrams, more):
-    """Tell whether the table may have no room for so many n-grams. It is kept at most half full."""
+    """Tell whether the table may have no room for so many n-grams. It is kept at most two thirds full."""
     n = ngrams.used[0]
-    return n + more > len(ngrams.prefix) or 4 * (n + more) > len(ngrams.slots)
+    return n + more > len(ngrams.prefix) or 3 * (n + more) > len(ngrams.slots)
 
 
 # Tables grow in NumPy, not in the kernels: NumPy asks for huge pages, without which a look-up misses the TLB too.
@@ -181,7 +181,7 @@ def larger_ngrams(ngrams: Ngrams, more: int = 1) -> Ngrams:
     n = int(ngrams.used[0])
     room = max(2 * n, n + more)
     prefix, last, depth = (_extended(column, n, room) for column in (ngrams.prefix, ngrams.last, ngrams.depth))
-    return Ngrams(_larger_slots(ngrams.slots, 4 * room), prefix, last, depth, ngrams.used)
+    return Ngrams(_larger_slots(ngrams.slots, 3 * room), prefix, last, depth, ngrams.used)
 
 
 def _extended(array: NDArray[Any], used: int, room: int) -> NDArray[Any]:

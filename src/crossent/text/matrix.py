@@ -89,6 +89,10 @@ def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Co
         return task
 
     _each(enumerate(blocks), worker, threads, per_worker=True)
+    free = np.zeros(0, np.uint64)  # nothing is looked up any more
+    for w, (symbols, ngrams) in enumerate(tables):
+        tables[w] = symbols._replace(slots=free), ngrams._replace(slots=free)
+    del symbols, ngrams
     vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS, threads)
     tables.clear()
     pieces = [piece for k in range(len(coded)) for piece in coded.pop(k)]

@@ -32,7 +32,7 @@ def merge(
     """Return the sorted vocabulary of all tables, and for each table the columns of its symbols and of its n-grams."""
     data, offsets, sizes = _all_symbols(tables)
     rank, first = rank_strings(data, offsets)
-    symbol_ranks = np.split(rank, np.cumsum(sizes)[:-1])
+    symbol_ranks = np.split(rank.astype(np.uint32), np.cumsum(sizes)[:-1])
     levels = [_Level(first, first, np.full(len(first), min_n == 1), first)]
     depths = [ngrams.depth[: ngrams.used[0]] for _, ngrams in tables]
     longest = max((int(np.abs(depth).max(initial=1)) for depth in depths), default=1)
