@@ -5,6 +5,7 @@ A real browser is needed: Debian's ``chromium``. Without one these tests are ski
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,7 @@ def hold_consistent(page, example, weight, value, y):
         "sigma": followed.sigma,
         "loss": followed.loss,
         "residual": followed.residual,
+        "value": example.x[weight],
         "gradient": followed.gradient[weight],
     }
     assert shown(page, *expected) == pytest.approx(expected, rel=1e-9, abs=1e-300)
@@ -258,9 +260,13 @@ def test_light_and_dark(opened):
 def test_a_page_without_rows_steps_on_the_example_alone(opened):
     example, _ = material()
     page = opened(derivation_page(example))
-    page.click("#step")
-    followed = walk(example)
-    assert path(page) == pytest.approx([followed.loss, followed.loss_after], rel=1e-9)
+    for y in (1.0, 0.0):  # the label that is chosen is the one that the steps go for
+        page.locator(".trained").first.click()
+        page.click(f"[data-y='{y:.0f}']")
+        page.click("#step")
+        followed = walk(replace(example, y=y))
+        assert path(page) == pytest.approx([followed.loss, followed.loss_after], rel=1e-9)
+        assert shown(page, "loss")["loss"] == pytest.approx(followed.loss_after, rel=1e-9)
     assert page.locator("#traces-plot").count() == 0
 
 

@@ -184,7 +184,7 @@ def _print_step(console: Console, step: Step, holds: bool, lang: str, *, whole: 
     from crossent.derivation.notation import Terminal
 
     t = texts(lang)["terminal"]
-    condition = f" ({t['if']} {step.condition(lang)})" if step.condition(lang) else ""
+    condition = f" ({t['if']}{step.condition(lang)})" if step.condition(lang) else ""
     mark = Text("✓ ", "green") if holds else Text("✗ ", "bold red")
     why = Text(f"{t['because']} {step.rule(lang)}{condition}", "dim")
     console.print(mark + Text(step.title(lang), "bold"))

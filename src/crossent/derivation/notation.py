@@ -30,7 +30,6 @@ def split_name(name: str) -> tuple[str, str]:
 
 SUM, SIGNED, QUOTIENT, PRODUCT, POWER, ATOM = range(6)  # how tightly a written piece holds together
 RELATIONS = {"=": "=", "<=": "≤", ">=": "≥"}
-LETTERS = {"sigma": "σ", "eta": "η"}
 
 
 class Terminal:
@@ -38,10 +37,10 @@ class Terminal:
 
     minus, times, dot, space = "−", " ", "·", " "
     fraction_holds = QUOTIENT
-    _subscripts = str.maketrans("ijklmqn0123456789", "ᵢⱼₖₗₘqₙ₀₁₂₃₄₅₆₇₈₉")
+    _subscripts = str.maketrans("ijkl", "ᵢⱼₖₗ")
 
     def name(self, text: str) -> str:
-        return LETTERS.get(text, text)
+        return text
 
     def number(self, text: str) -> str:
         return text
@@ -79,11 +78,12 @@ class Terminal:
         return f"{top}/{bottom}"
 
     def power(self, base: str, exponent: str) -> str:
-        raised = {"2": "²", "⊤": "ᵀ"}.get(exponent)
-        return base + (raised or (f"^{exponent}" if len(exponent) == 1 else f"^({exponent})"))
+        if exponent == "2":
+            return base + "²"
+        return base + (f"^{exponent}" if len(exponent) == 1 else f"^({exponent})")
 
     def function(self, name: str) -> str:
-        return {"sigma": "σ", "Lstar": "L*", "maximum": "max"}.get(name, name)
+        return {"sigma": "σ", "maximum": "max"}.get(name, name)
 
     def upright(self, name: str) -> str:
         return name + " "
@@ -103,9 +103,6 @@ class Latex(Terminal):
 
     minus, times, dot, space = "-", r"\,", r"\cdot ", r"\,"
     fraction_holds = ATOM
-
-    def name(self, text: str) -> str:
-        return {"sigma": r"\sigma", "eta": r"\eta"}.get(text, text)
 
     def subscript(self, base: str, index: str) -> str:
         return f"{base}_{{{index}}}"
@@ -131,7 +128,7 @@ class Latex(Terminal):
         return f"{base}^{{{exponent}}}"
 
     def function(self, name: str) -> str:
-        return {"sigma": r"\sigma", "Lstar": "L^{*}", "maximum": r"\max", "log": r"\log"}.get(name, name)
+        return {"sigma": r"\sigma", "maximum": r"\max", "log": r"\log"}.get(name, name)
 
     def upright(self, name: str) -> str:
         return rf"\{name} "
@@ -150,7 +147,7 @@ class MathML(Terminal):
     fraction_holds = ATOM
 
     def name(self, text: str) -> str:
-        return f"<mi>{escape(LETTERS.get(text, text))}</mi>"
+        return f"<mi>{escape(text)}</mi>"
 
     def number(self, text: str) -> str:
         return f"<mn>{text}</mn>"
@@ -186,8 +183,6 @@ class MathML(Terminal):
         return f"<msup><mrow>{base}</mrow><mrow>{exponent}</mrow></msup>"
 
     def function(self, name: str) -> str:
-        if name == "Lstar":
-            return "<msup><mi>L</mi><mo>*</mo></msup>"
         return f"<mi>{escape({'sigma': 'σ', 'maximum': 'max'}.get(name, name))}</mi>"
 
     def upright(self, name: str) -> str:

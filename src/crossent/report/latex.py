@@ -47,7 +47,7 @@ def derivation_latex(walk: Walk | None = None, lang: str = "en") -> str:
 
 def _step(step: Step, lang: str, *, whole: bool) -> str:
     t = texts(lang)["terminal"]
-    condition = f" ({t['if']} {step.condition(lang)})" if step.condition(lang) else ""
+    condition = f" ({t['if']}{step.condition(lang)})" if step.condition(lang) else ""
     return rf"\paragraph{{{escape(step.title(lang))}}} {escape(step.rule(lang) + condition)}" + (
         "\n" + r"\[" + step.latex(whole=whole) + r"\]"
     )

@@ -131,7 +131,7 @@ function range(j) {
 
 function draw() {
   const { j, y } = state, weight = state.w[column(j)], z = score(), s = sigma(z), q = sigma(-z), r = residual(z, y), g = r * x[j], L = loss(z, y);
-  put($("z"), z); put($("sigma"), s); put($("loss"), L); put($("residual"), r); put($("gradient"), g);
+  put($("z"), z); put($("sigma"), s); put($("loss"), L); put($("residual"), r); put($("value"), x[j]); put($("gradient"), g);
   const [low, high] = state.range;
   $("weight").value = weight;
   $("weight").setAttribute("aria-valuetext", `${name(j)}: ${number(weight)}`);
@@ -269,7 +269,7 @@ function speak(lang) {
     const words = data.texts[lang].steps[item.dataset.step];
     item.querySelector("[data-step-text=title]").textContent = words.title;
     item.querySelector("[data-step-text=rule]").textContent = words.rule;
-    item.querySelector("[data-step-text=condition]").textContent = words.condition ? `${text("condition")} ${words.condition}` : "";
+    item.querySelector("[data-step-text=condition]").textContent = words.condition ? text("condition") + words.condition : "";
   }
   for (const button of $("languages").children) button.setAttribute("aria-pressed", String(button.dataset.lang === lang));
   $("search").placeholder = text("search");
@@ -325,6 +325,7 @@ function start() {
 }
 function setLabel(y, redraw = true) {
   state.y = y;
+  if (data.alone) rows.y[0] = y; // the steps are taken on this example
   for (const button of $("labels").children) button.setAttribute("aria-pressed", String(Number(button.dataset.y) === y));
   if (redraw) { restart(); draw(); }
 }
