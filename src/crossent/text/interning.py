@@ -216,9 +216,13 @@ def _rehash(slots, grown):
 
 def symbols_of(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Symbols:
     """Return the table of the distinct strings data[offsets[k] : offsets[k + 1]], numbered in their order."""
+    return numbered_symbols(data, offsets)[0]
+
+
+def numbered_symbols(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[Symbols, NDArray[np.int64]]:
+    """Return the table of the distinct strings, and the number of each string in it."""
     symbols = larger_symbols(empty_symbols(), len(offsets), len(data))
-    _intern_all(np.append(data, np.zeros(PADDING, np.uint8)), offsets, symbols)
-    return symbols
+    return symbols, _intern_all(np.append(data, np.zeros(PADDING, np.uint8)), offsets, symbols)
 
 
 def ngrams_of(prefix: NDArray[np.uint32], last: NDArray[np.uint32]) -> Ngrams:
@@ -231,8 +235,10 @@ def ngrams_of(prefix: NDArray[np.uint32], last: NDArray[np.uint32]) -> Ngrams:
 @kernel
 def _intern_all(data, offsets, symbols):
     symbols = borrowed(symbols)
-    for k in range(len(offsets) - 1):
-        intern(symbols, data, offsets[k], offsets[k + 1], True)
+    numbers = np.empty(len(offsets) - 1, np.int64)
+    for k in range(len(numbers)):
+        numbers[k] = intern(symbols, data, offsets[k], offsets[k + 1], True)
+    return numbers
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent import blocks as pool
-from crossent.text.interning import DEEP, Ngrams, Symbols
+from crossent.text.interning import DEEP, Ngrams, Symbols, numbered_symbols
 from crossent.text.ranking import add_to_prefix, place_after, rank_pairs, rank_strings
 from crossent.text.vocabulary import Vocabulary
 
@@ -31,8 +31,13 @@ def merge(
 ) -> tuple[Vocabulary, list[Any]]:
     """Return the sorted vocabulary of all tables, and for each table the columns of its symbols and of its n-grams."""
     data, offsets, sizes = _all_symbols(tables)
+    numbers = np.arange(len(offsets) - 1)
+    if len(tables) > 1:  # most symbols are in every table: finding them again is faster than sorting them
+        distinct, numbers = numbered_symbols(data, offsets)
+        offsets = distinct.offsets[: distinct.used[0] + 1]
+        data = distinct.data[: offsets[-1]]
     rank, first = rank_strings(data, offsets)
-    symbol_ranks = np.split(rank.astype(np.uint32), np.cumsum(sizes)[:-1])
+    symbol_ranks = np.split(rank.astype(np.uint32)[numbers], np.cumsum(sizes)[:-1])
     levels = [_Level(first, first, np.full(len(first), min_n == 1), first)]
     depths = [ngrams.depth[: ngrams.used[0]] for _, ngrams in tables]
     longest = max((int(np.abs(depth).max(initial=1)) for depth in depths), default=1)

@@ -9,10 +9,12 @@ Eight bytes are one little-endian number. Arrays read this way have eight bytes 
 
 from typing import Any
 
-from numba.core import cgutils, types
+from numba.core import cgutils
+from numba.core import types as _types
 from numba.core.extending import intrinsic as _intrinsic
 from numba.np.arrayobj import make_array
 
+types: Any = _types
 intrinsic: Any = _intrinsic  # called, an intrinsic takes no typing context, which a type checker cannot know
 
 
