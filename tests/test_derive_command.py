@@ -159,6 +159,8 @@ def test_without_jinja_the_page_says_which_extra_to_install(run, monkeypatch, tm
     [
         (["--lang", "fr"], "there are: en, zh"),
         (["--row", "3"], "needs a model"),
+        (["--example", ""], "needs a model"),
+        (["--weight", "touching"], "needs a model"),
         (["--html", "no/such/folder/page.html"], "no folder"),
         (["MODEL"], "which example"),
         (["MODEL", "DATA", "--row", "1000"], "no row 1,000"),
@@ -167,12 +169,23 @@ def test_without_jinja_the_page_says_which_extra_to_install(run, monkeypatch, tm
         (["MODEL", "DATA", "--row", "1", "--example", "a text"], "not both"),
         (["MODEL", "--example", "touching"], "class is not given"),
         (["no-such-model", "--example", "x"], "no-such-model"),
+        (["MODEL", "ODD", "--row", "1"], "class is not given"),
+        (["MODEL", "ODD", "--row", "2"], "'odd' is none of the model's"),
+        (["MODEL", "ODD", "--row", "3"], "x of 'age' is"),
+        (["MODEL", "ODD", "--row", "4"], "take a row with a smaller z"),
+        (["--html", "same.x", "--latex", "./same.x"], "two different files"),
+        (["MODEL", "DATA", "--html", "DATA"], "is read; give another name"),
+        (["MODEL", "DATA", "--latex", "MODEL"], "is read; give another name"),
     ],
 )
-def test_bad_input_is_told_in_a_line(run, files, arguments, says):
-    given = [{"MODEL": files[0], "DATA": files[1]}.get(argument, argument) for argument in arguments]
-    code, out, err = run(*given)
-    assert code in {1, 2}
+def test_bad_input_is_told_in_a_line(run, files, tmp_path, monkeypatch, arguments, says):
+    odd = tmp_path / "odd.csv"
+    rows = ["", "plot,30,cook,", "plot,30,cook,odd", f"plot,1e300,cook,{LABELS[0]}", f"plot,1e9,nurse,{LABELS[0]}"]
+    odd.write_text("review,age,job,verdict" + "\n".join(rows) + "\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {"MODEL": files[0], "DATA": files[1], "ODD": str(odd)}
+    code, out, err = run(*(names.get(argument, argument) for argument in arguments))
+    assert code == 2
     assert says in err
     assert len(err.strip().splitlines()) == 1
     assert out == ""

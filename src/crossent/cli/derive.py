@@ -45,21 +45,24 @@ def derive(
 
       crossent derive model.safetensors --example "A terrible ending." --label 0 --html page.html
     """
+    import numpy as np
+
     from crossent.cli.terminal import notes, out
     from crossent.derivation import texts, walk
     from crossent.derivation.checks import require_sympy
     from crossent.derivation.examples import small
-    from crossent.files import check_writable
+    from crossent.errors import CrossentError
     from crossent.report import Rows, derivation_latex, derivation_page
 
     require_sympy()
     texts(lang)  # an unknown language is told before any work
-    for path in (html, latex):
-        if path is not None:
-            check_writable(path)
+    _check_files([html, latex], [model, data])
+    if model is None and weight is not None and html is None:
+        raise CrossentError("--weight needs a model, or --html FILE for the small example of the page")
     with notes():
         shown, rows = _example(model, data, row, example, label, with_rows=html is not None)
-    followed = walk(shown, weight) if shown is not None else None
+    page_only = html is not None and latex is None  # which computes for itself
+    followed = walk(shown, weight) if shown is not None and not page_only else None
     if html is None and latex is None:
         console = out()
         print_derivation(console, lang)
@@ -70,14 +73,24 @@ def derive(
     if html is not None:
         if shown is None:
             shown, X, y = small()
-            rows = Rows(X, y, shown.w, _all_columns(X))
+            rows = Rows(X, y, shown.w, np.arange(len(shown.w)))
         _write(html, derivation_page(shown, rows, weight=weight, lang=lang))
 
 
-def _all_columns(X: Any) -> Any:
-    import numpy as np
+def _check_files(written: list[str | None], read: list[str | None]) -> None:
+    """Refuse files that cannot be written, two documents in one file, and one that would replace what is read."""
+    from pathlib import Path
 
-    return np.arange(X.shape[1])
+    from crossent.errors import CrossentError
+    from crossent.files import check_writable
+
+    targets = [Path(path) for path in written if path is not None]
+    for target in targets:
+        check_writable(target)
+        if target.resolve() in {Path(path).resolve() for path in read if path is not None}:
+            raise CrossentError(f"{target}: is read; give another name for what is written")
+    if len({target.resolve() for target in targets}) < len(targets):
+        raise CrossentError(f"{targets[0]}: --html and --latex need two different files")
 
 
 def _write(path: str, content: str) -> None:
@@ -96,7 +109,7 @@ def _example(
     from crossent.errors import CrossentError
 
     if model is None:
-        if row or example or label:
+        if row is not None or example is not None or label is not None:
             raise CrossentError("an example needs a model: crossent derive MODEL FILE --row 7")
         return None, None
     if data is None and example is None:
