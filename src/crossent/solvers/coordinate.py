@@ -23,11 +23,12 @@ HALVINGS = 10  # of what they propose
 ROUNDS = 3  # of both in one Newton step: then the model is out of date
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
-GRAM_PAIR = 4  # time of a multiply-add of a Gram matrix, in values that sweeps visit
-GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
+GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
+GRAM_SWEEPS = 50  # sweeps over a Gram matrix to be expected
 RIDGE = 1e-8  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
 RANK = 1e-10  # share of the largest eigenvalue below which one is rounding's
-MOST_GRAM_SWEEPS = 100_000
+MOST_GRAM_SWEEPS = 10_000
+GRAM_FORCING = 0.01  # as FORCING: exactness costs less here
 LARGEST_GRAM = 4000
 
 
@@ -47,11 +48,12 @@ class Coordinate:
         """Return the step to the model's minimum over the working set, and X times it."""
         h = objective.curvature_at(point.z)
         allowed = _allowed_violation(objective, point, target)
-        if _gram_cost(objective) <= self._visited:
+        gram_cost = _gram_cost(objective)
+        if gram_cost <= self._visited:
             v = _gram_step(objective, point, h, allowed)
         else:
             sweep = _sweep if point.w.ndim == 1 else _sweep_classes
-            v, self._visited = sweep(objective, point, h, _working_set(objective, point), allowed)
+            v, self._visited = sweep(objective, point, h, _working_set(objective, point), allowed, gram_cost)
             objective.passes += self._visited / max(1, objective.design.values)
         return Step(v, objective.margins(v))
 
@@ -59,13 +61,13 @@ class Coordinate:
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:
     """Return a violation of a coordinate's optimality that leaves a gap below ``target``.
 
-    For pure L1 the dual point shrinks by the relative violation, which costs that share of l1 |w|; for the elastic net
-    a violation e costs e^2 / (2 l2).
+    For the elastic net a violation e costs e^2 / (2 l2). For pure L1 the dual point shrinks by e / l1 towards the
+    labels, which costs e |w| in the penalty and about total (e / l1)^2 in the loss.
     """
-    w = point.w
-    linear = target / max(1.0, float(np.abs(w).sum()))
-    quadratic = float(np.sqrt(2.0 * objective.penalty.l2.max() * target / max(1, np.count_nonzero(w))))
-    return 0.1 * max(linear, quadratic)
+    w, l1, l2 = point.w, float(objective.penalty.l1.max()), float(objective.penalty.l2.max())
+    size = float(np.abs(w).sum())
+    shrinking = min(target / (1.0 + size), l1 * float(np.sqrt(target / objective.total)))
+    return 0.1 * max(shrinking, float(np.sqrt(2.0 * l2 * target / max(1, np.count_nonzero(w)))))
 
 
 def _gram_cost(objective: Objective) -> float:
@@ -83,8 +85,13 @@ def _working_set(objective: Objective, point: Point) -> Flags:
     return (point.w[:columns] != 0.0) | (np.abs(point.gradient[:columns]) > objective.penalty.l1[:columns])
 
 
-def _sweep(objective: Objective, point: Point, h: Array, working: Flags, allowed: float) -> tuple[Array, float]:
-    """Return the step of the coefficients in the working set, two classes, and the values visited."""
+def _sweep(
+    objective: Objective, point: Point, h: Array, working: Flags, allowed: float, budget: float
+) -> tuple[Array, float]:
+    """Return the step of the coefficients in the working set, two classes, and the values visited.
+
+    No round begins once ``budget`` of them are.
+    """
     design, penalty = objective.design, objective.penalty
     chosen = np.flatnonzero(working)
     h = np.maximum(h, FLATTEST * objective.s)
@@ -103,7 +110,7 @@ def _sweep(objective: Objective, point: Point, h: Array, working: Flags, allowed
         worst, first, visited = descend(*model, enough, FORCING, SWEEPS)
         visits += visited
         enough = max(allowed, FORCING * first) if enough < 0.0 else enough
-        if worst <= enough:
+        if worst <= enough or visits >= budget:
             break
         support, pull, proposed = solve_on_support(*model, SOLVED, PRODUCTS)
         visits += 2 * PRODUCTS * len(columns.data) * len(support) // len(chosen)
@@ -115,7 +122,9 @@ def _sweep(objective: Objective, point: Point, h: Array, working: Flags, allowed
     return v, visits
 
 
-def _sweep_classes(objective: Objective, point: Point, p: Array, working: Flags, allowed: float) -> tuple[Array, float]:
+def _sweep_classes(
+    objective: Objective, point: Point, p: Array, working: Flags, allowed: float, budget: float
+) -> tuple[Array, float]:
     """Return the step of the coefficients in the working set, K classes, and the values visited.
 
     The intercepts move together, once a sweep.
@@ -127,10 +136,11 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, working: Flags,
     inverse, pull = np.zeros((K, K)), np.empty(0)
     if design.intercept:
         inverse, pull = _pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
+    sweeps = int(min(CLASS_SWEEPS, 2 + budget // max(1, len(columns.data) * K)))
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
     shift, visits = descend_classes(
         *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, start, w, p, sp, inverse, pull,
-        allowed, FORCING, CLASS_SWEEPS,
+        allowed, FORCING, sweeps,
     )  # fmt: skip
     v = np.zeros_like(point.w)
     v[chosen] = w - start
@@ -151,7 +161,7 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
     w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
     gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
-    descend_gram(gram, pull, l1[kept], w, allowed, FORCING, MOST_GRAM_SWEEPS)
+    descend_gram(gram, pull, l1[kept], w, allowed, GRAM_FORCING, MOST_GRAM_SWEEPS)
     v = np.empty(len(g))
     v[kept] = w - start
     v[free] = -solve @ (g[free] + cross.T @ v[kept])

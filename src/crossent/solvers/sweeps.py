@@ -234,19 +234,25 @@ def descend_classes(
 # ---------------------------------------------------------------- a Gram matrix
 
 
+@row_formula
+def _violation(g, l1, w):
+    """Return the largest distance of zero from a subdifferential, given the derivative g of all but L1."""
+    worst = 0.0
+    for j in range(w.size):
+        worst = max(worst, abs(g[j]) - l1[j] if w[j] == 0.0 else abs(g[j] + np.sign(w[j]) * l1[j]))
+    return worst
+
+
 @kernel
 def descend_gram(gram, g, l1, w, allowed, forcing, sweeps):
     """Minimise g.v + v.gram.v/2 + l1 |w + v| by cyclic coordinate descent; w becomes w + v, g the derivative there."""
-    first = -1.0
+    enough = max(allowed, forcing * _violation(g, l1, w))
     for _ in range(sweeps):
-        worst = 0.0
         for j in range(w.size):
             delta = minimum_at(w[j], g[j], gram[j, j], l1[j]) - w[j]
             if delta != 0.0:
-                worst = max(worst, abs(delta) * gram[j, j])
                 w[j] += delta
                 for k in range(w.size):
                     g[k] += delta * gram[j, k]
-        first = worst if first < 0.0 else first
-        if worst <= max(allowed, forcing * first):
+        if _violation(g, l1, w) <= enough:
             break
