@@ -67,7 +67,7 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     w, l1, l2 = point.w, float(objective.penalty.l1.max()), float(objective.penalty.l2.max())
     size = float(np.abs(w).sum())
     shrinking = min(target / (1.0 + size), l1 * float(np.sqrt(target / objective.total)))
-    return 0.1 * max(shrinking, float(np.sqrt(2.0 * l2 * target / max(1, np.count_nonzero(w)))))
+    return 0.1 * max(shrinking, float(np.sqrt(2.0 * l2 * target / (1 + int(np.count_nonzero(w))))))
 
 
 def _gram_cost(objective: Objective) -> float:
