@@ -1,5 +1,6 @@
 """Promise: every row of the derivation is checked, what is shown is what is checked, and each easy slip is caught."""
 
+import sys
 import tomllib
 from dataclasses import replace
 from itertools import pairwise
@@ -209,6 +210,15 @@ def test_an_example_that_is_none_is_told_in_one_line(change, says):
     assert walk(Example(**given)).z == -1.5  # lists will do
     with pytest.raises(CrossentError, match=says):
         Example(**given | change)
+
+
+def test_without_mpmath_or_sympy_the_extra_is_named(monkeypatch):
+    example = Example(["a"], [1.0], [1.0], 0.0, 1.0)
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    monkeypatch.setitem(sys.modules, "mpmath", None)
+    for needs in (verify, LINES[0].sympy, lambda: walk(example)):
+        with pytest.raises(CrossentError, match=r"crossent\[derive\]"):
+            needs()
 
 
 def test_a_margin_that_takes_too_many_digits_is_told():

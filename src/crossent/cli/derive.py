@@ -49,7 +49,7 @@ def derive(
 
     from crossent.cli.terminal import notes, out
     from crossent.derivation import texts, walk
-    from crossent.derivation.checks import require_sympy
+    from crossent.derivation.algebra import require_sympy
     from crossent.derivation.examples import small
     from crossent.errors import CrossentError
     from crossent.report import Rows, derivation_latex, derivation_page

@@ -14,6 +14,18 @@ from typing import Any
 
 from crossent.derivation.notation import parse, split_name
 from crossent.derivation.steps import DEFINITIONS
+from crossent.errors import CrossentError
+
+
+def require_sympy() -> None:
+    """Say which extra to install when SymPy or mpmath is missing."""
+    try:
+        import mpmath  # noqa: F401
+        import sympy  # noqa: F401
+    except ImportError:
+        raise CrossentError(
+            'the derivation needs SymPy, which is not installed: pip install "crossent[derive]"'
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crossent.derivation.algebra import Algebra, evaluate
+from crossent.derivation.algebra import Algebra, evaluate, require_sympy
 from crossent.derivation.settings import numeric, symbolic
 from crossent.derivation.steps import BIAS, STEPS, Step
 
@@ -91,19 +91,6 @@ def verify(points: int = 200, digits: int = 50, steps: Iterable[Step] = STEPS, s
         if step.setting == "weight":
             checks.extend(_against_the_product(step, points, seed))
     return Verification(tuple(checks))
-
-
-def require_sympy() -> None:
-    """Say which extra to install when SymPy or mpmath is missing."""
-    from crossent.errors import CrossentError
-
-    try:
-        import mpmath  # noqa: F401
-        import sympy  # noqa: F401
-    except ImportError:
-        raise CrossentError(
-            'the derivation needs SymPy, which is not installed: pip install "crossent[derive]"'
-        ) from None
 
 
 def _symbolically(step: Step) -> Check:

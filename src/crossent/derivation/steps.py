@@ -74,9 +74,10 @@ class Step:
 
     def sympy(self) -> tuple[Any, Any]:
         """Both sides as SymPy expressions, derivatives taken (needs the extra ``derive``)."""
-        from crossent.derivation.algebra import evaluate
+        from crossent.derivation.algebra import evaluate, require_sympy
         from crossent.derivation.settings import symbolic
 
+        require_sympy()
         algebra = symbolic(self.setting)[-1]
         return evaluate(self.left, algebra), evaluate(self.right, algebra)
 

@@ -126,7 +126,8 @@ def walk(example: Example, weight: str | None = None, rate: float | None = None)
     Raises
     ------
     CrossentError
-        When the example has no such feature, or none at all; when z is so large that no number of digits will do.
+        When the example has no such feature, or none at all; when z is so large that no number of digits will do;
+        when SymPy is not installed (extra ``derive``).
     """
     from crossent import cross_entropy, gradient, residual, sigmoid
 
@@ -153,9 +154,10 @@ def walk(example: Example, weight: str | None = None, rate: float | None = None)
 
 def _lines(example: Example, j: int) -> tuple[tuple[tuple[Step, float], ...], float]:
     """The value of every line's right side, and their largest difference."""
-    import mpmath
+    from crossent.derivation.algebra import Numeric, evaluate, require_sympy
 
-    from crossent.derivation.algebra import Numeric, evaluate
+    require_sympy()
+    import mpmath
 
     # 1 - sigma(z) is about exp(-|z|): as many digits more as that has zeros.
     with mpmath.workdps(60 + int(abs(example.z) / np.log(10))):

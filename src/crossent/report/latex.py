@@ -26,6 +26,7 @@ def derivation_latex(walk: Walk | None = None, lang: str = "en") -> str:
     parts = [
         r"\documentclass{ctexart}" if lang == "zh" else r"\documentclass{article}",
         r"\usepackage{amsmath}",
+        r"\usepackage[margin=2cm]{geometry}",
         r"\allowdisplaybreaks",
         r"\begin{document}",
         rf"\section*{{{escape(t['title'])}}}",
