@@ -48,14 +48,14 @@ def read(
     names: list[str] = []
     for part in _parts(source):
         for batch in _file(part, columns, format, header) if _is_file(part) else _memory(part, columns):
-            yield _aligned(batch, names, part)
+            yield _aligned(_without_views(batch), names, part)
 
 
 def read_table(
     source: Any, *, columns: Sequence[str] | None = None, format: str | None = None, header: bool | None = None
 ) -> pa.Table:
     """All rows of a source as one Arrow table; parameters as `read`."""
-    if isinstance(source, pa.Table) and columns is None and len(set(source.column_names)) == source.num_columns:
+    if isinstance(source, pa.Table) and columns is None and _is_ready(source):
         return source
     tables = [pa.Table.from_batches([batch]) for batch in read(source, columns=columns, format=format, header=header)]
     try:
@@ -125,6 +125,39 @@ def _as_reader(source: Any, where: str) -> pa.RecordBatchReader:
         return pa.Table.from_pylist(list(source)).to_reader()
     wanted = "a path, a pandas, polars or Arrow table, a mapping of columns, or a list of mappings"
     raise CrossentError(f"a source of type {type(source).__name__} is not read; give {wanted}")
+
+
+_OF_VIEW = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+
+
+def _is_ready(table: pa.Table) -> bool:
+    return len(set(table.column_names)) == table.num_columns and table.schema == _schema_without_views(table.schema)
+
+
+def _schema_without_views(schema: pa.Schema) -> pa.Schema:
+    """The schema with text and bytes as Arrow can filter and join them; views, as polars has them, it cannot."""
+
+    def ordinary(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_dictionary(kind):
+            return pa.dictionary(kind.index_type, ordinary(kind.value_type), kind.ordered)
+        return _OF_VIEW.get(kind, kind)
+
+    return pa.schema([field.with_type(ordinary(field.type)) for field in schema], schema.metadata)
+
+
+def _without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    schema = _schema_without_views(batch.schema)
+    if schema == batch.schema:
+        return batch
+    cells = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(cells, schema=schema)
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_dictionary(kind):
+        return column.cast(kind)
+    levels = column.dictionary.cast(kind.value_type)
+    return pa.DictionaryArray.from_arrays(column.indices, levels, ordered=kind.ordered)
 
 
 def _aligned(batch: pa.RecordBatch, names: list[str], part: Any) -> pa.RecordBatch:
