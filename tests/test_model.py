@@ -63,8 +63,8 @@ def test_every_library_of_tables_trains_the_same_model():
     rows = rows_of_everything(200, 2)
     rows["grade"][3] = None
     frame = pl.DataFrame(rows | {"bytes": [b"x"] * 200}).with_columns(pl.col("job").cast(pl.Categorical))
+    sources = (rows, pd.DataFrame(rows), frame, pl.concat([frame[:99], frame[99:]]))
     with pytest.warns(DataWarning, match="missing in 1 of 200 rows"):
-        sources = (rows, pd.DataFrame(rows), frame, pl.concat([frame[:99], frame[99:]]))
         models = [crossent.train(source, "grade") for source in sources]
     for model in models[1:]:
         np.testing.assert_allclose(model.predict_proba(frame), models[0].predict_proba(rows), rtol=0, atol=1e-9)
