@@ -129,6 +129,10 @@ def test_every_feature_can_be_chosen_and_typed_to_any_value(opened):
         page.locator(".chip", has_text=name).click()
         page.fill("#exact", "9.5")
         hold_consistent(page, example, weight, 9.5, 1.0)
+        page.fill("#exact", "1e6")
+        page.fill("#exact", "1")
+        hold_consistent(page, example, weight, 1.0, 1.0)
+        assert float(page.get_attribute("#weight", "max")) < 100  # the slider is of use again
         page.locator(".trained").first.click()
     assert shown(page, "z")["z"] == pytest.approx(example.z, rel=1e-12)
 

@@ -178,11 +178,11 @@ function choose(j) {
   $("chosen").textContent = name(j);
   draw();
 }
-function setWeight(value) {
+function setWeight(value, typed) {
   if (!Number.isFinite(value)) return;
   state.w[column(state.j)] = value;
   restart();
-  if (value < state.range[0] || value > state.range[1]) choose(state.j);
+  if (typed) choose(state.j); // the slider's range follows; under a dragging hand it must not
   else draw();
 }
 
@@ -307,7 +307,7 @@ function start() {
     });
   }
   $("weight").addEventListener("input", (event) => setWeight(Number(event.target.value)));
-  $("exact").addEventListener("input", (event) => setWeight(event.target.value === "" ? NaN : Number(event.target.value)));
+  $("exact").addEventListener("input", (event) => setWeight(event.target.value === "" ? NaN : Number(event.target.value), true));
   const startAt = (w) => { state.w = w; restart(); choose(state.j); };
   for (const button of document.querySelectorAll(".trained")) button.addEventListener("click", () => startAt([...trained]));
   $("zero").addEventListener("click", () => startAt(trained.map(() => 0)));
