@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.objective import Objective, Point, Step
+from crossent.solvers.cholesky import Factor
 from crossent.solvers.sweeps import descend, descend_classes, descend_gram, move_within_signs, solve_on_support
 
 Array = NDArray[np.float64]
@@ -25,9 +26,10 @@ CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
 GRAM_SWEEPS = 50  # sweeps over a Gram matrix to be expected
-RIDGE = 1e-8  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
+RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
 RANK = 1e-10  # share of the largest eigenvalue below which one is rounding's
-MOST_GRAM_SWEEPS = 10_000
+FIRST_GRAM_SWEEPS = 30  # sweeps over a Gram matrix before its system is solved on the support
+GRAM_ROUNDS = 50
 GRAM_FORCING = 0.01  # as FORCING: exactness costs less here
 LARGEST_GRAM = 4000
 
@@ -161,11 +163,28 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
     w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
     gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
-    descend_gram(gram, pull, l1[kept], w, allowed, GRAM_FORCING, MOST_GRAM_SWEEPS)
+    settled, enough = descend_gram(gram, pull, l1[kept], w, -1.0, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
+    for _ in range(GRAM_ROUNDS):
+        if settled or not w.any():
+            break
+        _jump(gram, pull, l1[kept], w)
+        settled, _ = descend_gram(gram, pull, l1[kept], w, enough, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
     v = np.empty(len(g))
     v[kept] = w - start
     v[free] = -solve @ (g[free] + cross.T @ v[kept])
     return v.reshape(point.w.shape)
+
+
+def _jump(gram: Array, g: Array, l1: Array, w: Array) -> None:
+    """Move w, and the derivative g, to the minimum among its signs, or towards it until the first one reaches zero."""
+    support = np.flatnonzero(w)
+    now = w[support]
+    v = -Factor(gram[np.ix_(support, support)]).solve(g[support] + l1[support] * np.sign(now))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(v * now < 0.0, -now / v, np.inf)
+    length = min(1.0, float(reach.min(initial=np.inf)))
+    w[support] = np.where(reach <= length, 0.0, now + length * v)
+    g += gram[:, support] @ (w[support] - now)
 
 
 def _pseudo_inverse(matrix: Array) -> Array:

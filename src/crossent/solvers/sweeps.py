@@ -244,9 +244,14 @@ def _violation(g, l1, w):
 
 
 @kernel
-def descend_gram(gram, g, l1, w, allowed, forcing, sweeps):
-    """Minimise g.v + v.gram.v/2 + l1 |w + v| by cyclic coordinate descent; w becomes w + v, g the derivative there."""
-    enough = max(allowed, forcing * _violation(g, l1, w))
+def descend_gram(gram, g, l1, w, enough, allowed, forcing, sweeps):
+    """Minimise g.v + v.gram.v/2 + l1 |w + v| by cyclic coordinate descent; w becomes w + v, g the derivative there.
+
+    Until no violation is above ``enough`` (if that is negative: above ``allowed`` and ``forcing`` times today's);
+    return whether that was reached, and it.
+    """
+    if enough < 0.0:
+        enough = max(allowed, forcing * _violation(g, l1, w))
     for _ in range(sweeps):
         for j in range(w.size):
             delta = minimum_at(w[j], g[j], gram[j, j], l1[j]) - w[j]
@@ -255,4 +260,5 @@ def descend_gram(gram, g, l1, w, allowed, forcing, sweeps):
                 for k in range(w.size):
                     g[k] += delta * gram[j, k]
         if _violation(g, l1, w) <= enough:
-            break
+            return True, enough
+    return False, enough
