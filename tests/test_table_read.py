@@ -183,9 +183,29 @@ def test_a_file_without_header_is_noticed():
     assert read_table(io.BytesIO(b"a,b\n1,2\n"), header=False).num_rows == 2
 
 
-@pytest.mark.parametrize("data", [b"a,b\n1,x\na,b\n2,y\n", b"0,1\n0,1\n1,0\n1,1\n", b",0,1\n0,5,0\n1,0,6\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n1,x\na,b\n2,y\n",
+        b"0,1\n0,1\n1,0\n1,1\n",
+        b",0,1\n0,5,0\n1,0,6\n",
+        b"x,c\n1,a\n2.5,b\n?,c\n",  # a level is called as its column
+    ],
+)
 def test_a_header_is_not_taken_for_data(data):
     assert len(read_table(io.BytesIO(data))) == data.count(b"\n") - 1
+
+
+def test_names_that_are_expected_make_a_header():
+    data = b"size,label\nsmall,label\nlarge,other\n"
+    assert read_table(io.BytesIO(data), expected=["label"]).column_names == ["size", "label"]
+    with pytest.warns(DataWarning, match="no header"):
+        assert len(read_table(io.BytesIO(data))) == 3
+
+
+def test_a_gap_in_the_first_row_of_numbers_is_no_name():
+    with pytest.warns(DataWarning, match="no header"):
+        assert len(read_table(io.BytesIO(b"?,a\n1,b\n2,a\n"))) == 3
 
 
 def test_svmlight_is_a_label_and_numbers_by_index():

@@ -138,7 +138,7 @@ class Model:
 
     def batches(self, source: Any) -> Iterator[tuple[pa.RecordBatch, Array]]:
         """Yield the rows of any source in batches, each with its margins; never holds more than one batch."""
-        for batch in read(source):
+        for batch in read(source, expected=self.encoder.inputs):
             yield batch, self.margins(batch)
 
     def predict(self, source: Any) -> Array:
@@ -166,7 +166,7 @@ class Model:
 
     def evaluate(self, source: Any) -> Evaluation:
         """Return accuracy, log-loss, AUC, calibration error and confusion matrix on rows that hold the target."""
-        table = with_target(read_table(source), self.target)
+        table = with_target(read_table(source, expected=[self.target]), self.target)
         if not len(table):
             raise CrossentError(f"no row holds the target {self.target!r}, so there is nothing to evaluate")
         y = codes_of(table, self.target, self.classes)

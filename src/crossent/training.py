@@ -130,7 +130,7 @@ def train(
     settings = Settings(C, l1_ratio, test, class_weight, tol, max_iter, seed, n_jobs)
     stages = _Stages(watch)
     with stages("reading"):
-        table = read_table(source)
+        table = read_table(source, expected=[target])
         read_rows = len(table)
         table = with_target(table, target)
         classes = classes_of(table, target)

@@ -1,6 +1,7 @@
 """crossent explain: why a row gets its probability, z = b + sum of w_j x_j, term by term."""
 
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -36,7 +37,9 @@ def explain(
         raise CrossentError(f"{row_or_text} is a file; say which row of it, as in --row 1")
     with notes():
         fitted = load(model)
-        found = fitted.explain(row_or_text if row is None else _pick(row_or_text, row), label=label)
+        found = fitted.explain(
+            row_or_text if row is None else _pick(row_or_text, row, fitted.encoder.inputs), label=label
+        )
     if json:
         print_json(found.as_dict())
     else:
@@ -58,14 +61,14 @@ def show(found, top: int) -> None:
     console.print(f"\n[dim]The probability of {spelled(found.label)} is {how} = {chance:.4f}.[/]")
 
 
-def _pick(path: str, row: int):
+def _pick(path: str, row: int, expected: Sequence[str]):
     """Return a row of a file, counted from 1, as a table; reads no further than it."""
     import pyarrow as pa
 
     from crossent.table import read
 
     seen = 0
-    for batch in read(path):
+    for batch in read(path, expected=expected):
         if row <= seen + len(batch):
             return pa.Table.from_batches([batch.slice(row - seen - 1, 1)])
         seen += len(batch)

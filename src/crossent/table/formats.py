@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from crossent.errors import CrossentError, DataWarning
 from crossent.table.streams import CHUNK, Utf8, first_line
+from crossent.table.values import MISSING
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "svmlight")
 _EXTENSIONS = {
@@ -82,7 +83,13 @@ def unique_names(names: Sequence[str], where: str) -> list[str]:
 
 
 def delimited(
-    stream: io.BufferedReader, name: str, *, tabs: bool, columns: Sequence[str] | None, header: bool | None
+    stream: io.BufferedReader,
+    name: str,
+    *,
+    tabs: bool,
+    columns: Sequence[str] | None,
+    header: bool | None,
+    expected: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """CSV (any of ``, ; | tab``) with quotes, or tab-separated without quoting: batches of text columns."""
     from pyarrow import csv as arrow_csv
@@ -98,7 +105,7 @@ def delimited(
     rows = _head_rows(head, delimiter, quoted=bool(quote), cut=len(start) > CHUNK // 2)
     if not rows:
         raise CrossentError(f"{name}: its first row does not end; look for a quotation mark that never closes")
-    has_header = _has_header(rows, columns) if header is None else header
+    has_header = _has_header(rows, [*(columns or ()), *expected]) if header is None else header
     if has_header:
         names = unique_names([field.strip().strip('"') for field in rows[0]], name)
     else:
@@ -154,18 +161,36 @@ def _head_rows(head: str, delimiter: str, *, quoted: bool, cut: bool) -> list[li
     return rows[:-1] if cut and len(rows) > 1 else rows
 
 
-def _has_header(rows: list[list[str]], columns: Sequence[str] | None) -> bool:
-    """A first row whose values come again below it, in their own columns, is data (classes always come again).
+def _has_header(rows: list[list[str]], expected: Collection[str]) -> bool:
+    """Tell whether the first row is names: one that is expected, or words above numbers.
 
-    Not when all come again together (two files with headers, joined), and not when it counts 0, 1, 2 as pandas does.
+    Else a first row whose values come again below it, in their own columns, is data (classes always come again). Not
+    when all come again together (two files with headers, joined), and not when it counts 0, 1, 2 as pandas does.
     """
     first, rest = [field.strip() for field in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if columns and set(columns) & set(first):
+    if any(field in expected for field in first):
         return True
     if [field for field in first if field] in ([str(i) for i in range(len(first) - k)] for k in (0, 1)):
         return True
-    again = [bool(value) and any(row[j].strip() == value for row in rest) for j, value in enumerate(first)]
-    return not any(again) or [*map(str.strip, first)] in [[*map(str.strip, row)] for row in rest]
+    below = [[row[j].strip() for row in rest] for j in range(len(first))]
+    if any(_names_numbers(name, cells) for name, cells in zip(first, below, strict=True)):
+        return True
+    again = [bool(value) and value in cells for value, cells in zip(first, below, strict=True)]
+    return not any(again) or first in [[field.strip() for field in row] for row in rest]
+
+
+def _names_numbers(name: str, cells: list[str]) -> bool:
+    """Tell whether a word stands above numbers only, two or more."""
+    given = [cell for cell in cells if cell not in MISSING]
+    return name not in MISSING and not _is_number(name) and len(given) > 1 and all(map(_is_number, given))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _csv_message(message: str, width: int, first: str) -> str:

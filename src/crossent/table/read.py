@@ -14,7 +14,12 @@ from crossent.table.streams import first_line, open_bytes
 
 
 def read(
-    source: Any, *, columns: Sequence[str] | None = None, format: str | None = None, header: bool | None = None
+    source: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    format: str | None = None,
+    header: bool | None = None,
+    expected: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Rows of a source, as Arrow record batches, one read of the source.
 
@@ -31,6 +36,8 @@ def read(
         By default told from the file's extension, else from its first bytes.
     header : bool, optional
         Whether delimited text begins with names. By default looked at; without names columns are ``column1``, ...
+    expected : names
+        A first row of delimited text that holds one of these begins with names.
 
     Yields
     ------
@@ -47,17 +54,23 @@ def read(
         raise CrossentError(f"format {format!r} is not one of {', '.join(formats.FORMATS)}")
     names: list[str] = []
     for part in _parts(source):
-        for batch in _file(part, columns, format, header) if _is_file(part) else _memory(part, columns):
+        for batch in _file(part, columns, format, header, expected) if _is_file(part) else _memory(part, columns):
             yield _aligned(_without_views(batch), names, part)
 
 
 def read_table(
-    source: Any, *, columns: Sequence[str] | None = None, format: str | None = None, header: bool | None = None
+    source: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    format: str | None = None,
+    header: bool | None = None,
+    expected: Sequence[str] = (),
 ) -> pa.Table:
     """All rows of a source as one Arrow table; parameters as `read`."""
     if isinstance(source, pa.Table) and columns is None and _is_ready(source):
         return source
-    tables = [pa.Table.from_batches([batch]) for batch in read(source, columns=columns, format=format, header=header)]
+    batches = read(source, columns=columns, format=format, header=header, expected=expected)
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
@@ -84,12 +97,13 @@ def _is_file(part: Any) -> bool:
 
 
 def _file(
-    part: Any, columns: Sequence[str] | None, format: str | None, header: bool | None
+    part: Any, columns: Sequence[str] | None, format: str | None, header: bool | None, expected: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     with open_bytes(part) as (name, stream):
         format = format or formats.sniff(name, stream)
         if format in ("csv", "tsv"):
-            yield from formats.delimited(stream, name, tabs=format == "tsv", columns=columns, header=header)
+            tabs = format == "tsv"
+            yield from formats.delimited(stream, name, tabs=tabs, columns=columns, header=header, expected=expected)
         elif format == "jsonl":
             yield from formats.json_lines(stream, name, columns=columns)
         else:
