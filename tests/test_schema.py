@@ -106,6 +106,15 @@ def test_stray_words_in_a_column_of_numbers_are_missing_numbers():
     assert kind(["$1,200.50", "$80", "12%", None]) == "number"
 
 
+def test_a_decimal_comma_is_no_thousands_separator_and_it_is_said():
+    for cells in ([f"0,{i:05}" for i in range(N)], [f"{i % 9},{i % 5}" for i in range(N)], ["12,3456", "7,25"]):
+        column = Schema.guess(pa.table({"x": cells})).columns[0]
+        assert column.kind != "number"
+        assert column.note.endswith("looks like numbers with a decimal comma: write them with a point")
+    x, bad = values.numbers(pa.chunked_array([["1,234", "1,234.5", "0,123", "1,2345", "12,345,678"]]))
+    assert (x[[0, 1, 4]].tolist(), bad.tolist()) == ([1234.0, 1234.5, 12345678.0], [2, 3])
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_the_type_a_library_gives_is_respected(frame):
     data = frame({"c": ["1", "2", "1", None, "2"], "n": [1.0, 2.5, 3.0, 2.5, None], "y": [0, 1, 0, 1, 1]})
@@ -154,6 +163,7 @@ def test_wrong_names_get_one_line():
     table = pa.table({"text": ["a"], "label": [1]})
     for said, message in [
         ({"target": "lable"}, r"no column 'lable' \(the target\); did you mean 'label'"),
+        ({"target": "LABEL"}, r"no column 'LABEL' \(the target\); did you mean 'label'"),
         ({"target": "z"}, r"no column 'z' .*; the table has 'text', 'label'"),
         ({"drop": ["textt"]}, r"no column 'textt' \(drop\); did you mean 'text'"),
         ({"text": ["text"], "number": ["text"]}, r"'text' is given as text and as number"),

@@ -65,7 +65,14 @@ def _kind(name: str, column: pa.ChunkedArray, present: pa.ChunkedArray) -> Guess
         if len(unreadable) <= (1 - _MOSTLY) * len(x):
             return _number(name, x, present, len(unreadable))
     form = values.date_format(present) if _like_dates(present) else None
-    return _date(present, form) if form else _words(name, present)
+    return _date(present, form) if form else _with_comma(_words(name, present), present)
+
+
+def _with_comma(found: Guess, present: pa.ChunkedArray) -> Guess:
+    """Say it in the note if these are numbers with a decimal comma, which are not read as numbers."""
+    if pc.mean(pc.match_substring_regex(present, r"^[+-]?\d+(,\d+)?$")).as_py() < _MOSTLY:
+        return found
+    return found._replace(note=f"{found.note}; looks like numbers with a decimal comma: write them with a point")
 
 
 def _one_value(value: str, missing: int) -> Guess:

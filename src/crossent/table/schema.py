@@ -144,7 +144,8 @@ def _option(kind: str) -> str:
 def require_column(name: str, names: Sequence[str], what: str) -> None:
     """Raise CrossentError, with the nearest name, if `name` is not among `names`."""
     if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
+        spelled = {known.casefold(): known for known in reversed(names)}
+        near = [spelled[match] for match in difflib.get_close_matches(str(name).casefold(), spelled, 1)]
         hint = f"; did you mean {near[0]!r}?" if near else f"; the table has {listed(names)}"
         raise CrossentError(f"no column {name!r} ({what}){hint}")
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 # What means "no value" in a cell of text, after trimming. "None" is not among them: it is often a level of its own.
 MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL")
 # Plain numbers, and as spreadsheets write them: 1,234.50 and $1,234 and 12%. A comma is never a decimal point.
-_NUMBER = r"^[+-]?[$€£]?(\d+|\d{1,3}(,\d{3})+)?\.?\d*([eE][+-]?\d+)?%?$|^[+-]?(?i:inf|infinity)$"
+_NUMBER = r"^[+-]?[$€£]?(\d+|[1-9]\d{0,2}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?%?$|^[+-]?(?i:inf|infinity)$"
 _ORNAMENT = r"[,$€£%]"
 # ISO 8601 is tried first. Month before day where both could be meant, as most exports with slashes are American.
 _DATE_FORMATS = ("iso", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
