@@ -62,7 +62,17 @@ def test_every_step_is_printed_checked_with_its_rule(run, lang):
     for step in STEPS:
         assert step.title(lang) in squeezed
         assert " ".join(step.rule(lang).split()) in squeezed
+        assert step.condition(lang) in squeezed
     assert "= [σ(w·x + b) − y] xⱼ" in out
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_long_line_breaks_at_no_argument(run, monkeypatch, width):
+    monkeypatch.setattr("crossent.cli.terminal.WIDTH", width)
+    _, out, _ = run()
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any(re.match(r"\s+(\+ b\)|x \+ b|b\))", line) or line.endswith(("(w·x", "w·x +")) for line in lines)
 
 
 def test_a_row_in_numbers(run, files):

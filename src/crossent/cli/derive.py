@@ -197,12 +197,23 @@ def _print_step(console: Console, step: Step, holds: bool, lang: str, *, whole: 
     from crossent.derivation.notation import Terminal
 
     t = texts(lang)["terminal"]
-    condition = f" ({t['if']}{step.condition(lang)})" if step.condition(lang) else ""
     mark = Text("✓ ", "green") if holds else Text("✗ ", "bold red")
-    why = Text(f"{t['because']} {step.rule(lang)}{condition}", "dim")
     console.print(mark + Text(step.title(lang), "bold"))
-    console.print(Padding(Text(step.show(Terminal(), whole=whole)), (0, 0, 0, 4), expand=False))
-    console.print(Padding(why, (0, 0, 0, 4), expand=False))
+    for line in _broken(step.show(Terminal(), whole=whole), console.width - 4):
+        console.print(Padding(Text(line), (0, 0, 0, 4), expand=False))
+    console.print(Padding(Text(t["because"] + step.rule(lang), "dim"), (0, 0, 0, 4), expand=False))
+    if step.condition(lang):
+        console.print(Padding(Text(t["if"] + step.condition(lang), "dim"), (0, 0, 0, 4), expand=False))
+
+
+def _broken(formula: str, width: int) -> list[str]:
+    """Break a formula into lines, at no space between round brackets: w·x + b stays whole."""
+    import re
+    import textwrap
+
+    glued = re.sub(r"\([^()]*\)", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), formula)
+    lines = textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def print_walk(console: Console, walk: Walk, lang: str) -> None:
