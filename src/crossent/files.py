@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise CrossentError(f"{target}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise CrossentError(f"{target}: the folder {folder} cannot be written to; choose another")
+
+
+def check_apart(path: str | os.PathLike[str], sources: Iterable[str]) -> None:
+    """Raise CrossentError if what is written there would replace one of the files (or patterns) that are read."""
+    target = Path(path)
+    for name in (found for source in sources for found in [source, *glob.glob(source, recursive=True)]):
+        if target.is_file() and os.path.isfile(name) and target.samefile(name):
+            raise CrossentError(f"{target}: is one of the files to read, which would be replaced; choose another name")
 
 
 @contextmanager

@@ -35,9 +35,12 @@ def predict(
     """
     from crossent.cli.progress import Stages
     from crossent.cli.terminal import err, notes, spelled
+    from crossent.files import check_apart
     from crossent.model import load
     from crossent.predictions import rows_of, writer
 
+    if output is not None:
+        check_apart(output, [model, *source])
     with notes(quiet), Stages(quiet or output is None, lines=False) as stages:
         stages("predicting", None)
         fitted, kept, rows = load(model), options.names(keep), 0

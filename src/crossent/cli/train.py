@@ -66,10 +66,11 @@ def train(
       zcat log.csv.gz | crossent train - -t clicked --test 0.1 --json
     """
     from crossent.cli.terminal import announce_compiling, notes, print_json
-    from crossent.files import check_writable
+    from crossent.files import check_apart, check_writable
 
     path = output if output is not None else _default_name()
     check_writable(path)
+    check_apart(path, source)
     values = _numbers(C)
     with notes(quiet):
         from crossent.cli.progress import Stages
