@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 FORCING = 0.3  # share of the model's first violation that a step may leave
+SLOW = 0.7  # share of the last violation that a step has to undercut, or the forcing is tightened
+TIGHTENED = 0.3
+LEAST_FORCING = 1e-3
 SWEEPS = 6  # sweeps before conjugate gradients try
 PRODUCTS = 20  # of conjugate gradients before coordinates are swept again
 SOLVED = 0.1  # share of its residual at which they stop
@@ -27,7 +30,7 @@ FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be 
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
 GRAM_SWEEPS = 50  # sweeps over a Gram matrix to be expected
 RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
-RANK = 1e-10  # share of the largest eigenvalue below which one is rounding's
+RANK = 1e-12  # share of the largest eigenvalue below which one is rounding's
 FIRST_GRAM_SWEEPS = 30  # sweeps over a Gram matrix before its system is solved on the support
 GRAM_ROUNDS = 50
 GRAM_FORCING = 0.01  # as FORCING: exactness costs less here
@@ -45,17 +48,24 @@ class Coordinate:
 
     def __init__(self) -> None:
         self._visited = 0.0  # values of X that the last step's sweeps visited
+        self._forcing, self._before = FORCING, np.inf
 
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return the step to the model's minimum over the working set, and X times it."""
         h = objective.curvature_at(point.z)
         allowed = _allowed_violation(objective, point, target)
+        violation = _violation(objective, point)
+        if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
+            self._forcing = max(TIGHTENED * self._forcing, LEAST_FORCING)
+        self._before = violation
         gram_cost = _gram_cost(objective)
         if gram_cost <= self._visited:
             v = _gram_step(objective, point, h, allowed)
         else:
             sweep = _sweep if point.w.ndim == 1 else _sweep_classes
-            v, self._visited = sweep(objective, point, h, _working_set(objective, point), allowed, gram_cost)
+            v, self._visited = sweep(
+                objective, point, h, _working_set(objective, point), allowed, self._forcing, gram_cost
+            )
             objective.passes += self._visited / max(1, objective.design.values)
         return Step(v, objective.margins(v))
 
@@ -81,6 +91,12 @@ def _gram_cost(objective: Objective) -> float:
     return GRAM_PAIR * classes * (classes + 1) / 2 * design.gram_work + GRAM_SWEEPS * order**2
 
 
+def _violation(objective: Objective, point: Point) -> float:
+    """Return the largest distance of zero from a coefficient's subdifferential."""
+    l1, g, w = objective.penalty.l1, point.gradient, point.w
+    return float(np.where(w != 0.0, np.abs(g + l1 * np.sign(w)), np.maximum(np.abs(g) - l1, 0.0)).max(initial=0.0))
+
+
 def _working_set(objective: Objective, point: Point) -> Flags:
     """Return which coefficients of the columns of X may move: the support, and what violates optimality."""
     columns = objective.design.columns
@@ -88,7 +104,7 @@ def _working_set(objective: Objective, point: Point) -> Flags:
 
 
 def _sweep(
-    objective: Objective, point: Point, h: Array, working: Flags, allowed: float, budget: float
+    objective: Objective, point: Point, h: Array, working: Flags, allowed: float, forcing: float, budget: float
 ) -> tuple[Array, float]:
     """Return the step of the coefficients in the working set, two classes, and the values visited.
 
@@ -109,9 +125,9 @@ def _sweep(
     model = (*columns.arrays, curvature, edge, total, g, l1, l2, start, w, q, taken)
     visits, enough = 0, -1.0
     for _ in range(ROUNDS):
-        worst, first, visited = descend(*model, enough, FORCING, SWEEPS)
+        worst, first, visited = descend(*model, enough, forcing, SWEEPS)
         visits += visited
-        enough = max(allowed, FORCING * first) if enough < 0.0 else enough
+        enough = max(allowed, forcing * first) if enough < 0.0 else enough
         if worst <= enough or visits >= budget:
             break
         support, pull, proposed = solve_on_support(*model, SOLVED, PRODUCTS)
@@ -125,9 +141,9 @@ def _sweep(
 
 
 def _sweep_classes(
-    objective: Objective, point: Point, p: Array, working: Flags, allowed: float, budget: float
+    objective: Objective, point: Point, p: Array, working: Flags, allowed: float, forcing: float, _: float
 ) -> tuple[Array, float]:
-    """Return the step of the coefficients in the working set, K classes, and the values visited.
+    """Return the step of the coefficients in the working set, K classes, and the values visited: there are no rounds.
 
     The intercepts move together, once a sweep.
     """
@@ -138,11 +154,10 @@ def _sweep_classes(
     inverse, pull = np.zeros((K, K)), np.empty(0)
     if design.intercept:
         inverse, pull = _pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
-    sweeps = int(min(CLASS_SWEEPS, 2 + budget // max(1, len(columns.data) * K)))
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
     shift, visits = descend_classes(
         *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, start, w, p, sp, inverse, pull,
-        allowed, FORCING, sweeps,
+        allowed, forcing, CLASS_SWEEPS,
     )  # fmt: skip
     v = np.zeros_like(point.w)
     v[chosen] = w - start
