@@ -140,17 +140,19 @@ def _screened_fits(
         bound = DualBound(objective)
         chosen = selection.strong(w, gradient, before, C, l1_ratio)
         spare = selection.strong(w, gradient, before, C * (C / before) ** AHEAD, l1_ratio)
-        n_iter = 0
+        n_iter, inner = 0, INNER * tol
         for _ in range(REFITS):
             chosen = selection.cover(chosen, spare)
-            point, steps = _fit_selected(objective, selection, w, tol, max_iter)
+            point, steps = _fit_selected(objective, selection, w, inner, max_iter)
             w, n_iter = point.w, n_iter + steps
             gap = bound.gap(point)
             wrong = (
                 selection.any_class(np.abs(point.loss_gradient[: design.columns]) > l1_ratio * (1.0 + tol)) & ~chosen
             )
-            if gap <= tol * point.value or not wrong.any():
+            if gap <= tol * point.value:
                 break
+            if not wrong.any():  # its bound came from another point, of which the columns left out say nothing
+                inner *= 0.1
             chosen = chosen | wrong
         gradient, before = point.loss_gradient / C, C
         yield WarmFit(point, objective, C, gap / point.value, n_iter, gap <= tol * point.value)
@@ -164,7 +166,7 @@ def _fit_selected(
     kept = np.append(selection.chosen, np.ones(design.width - design.columns, dtype=bool))
     penalty = Penalty(objective.penalty.l1[kept], objective.penalty.l2[kept])
     part = Objective(design, objective.y, objective.s, penalty, objective.n_classes)
-    inner, certificate = minimise(DualBound(part), SOLVERS[choose(part)](), w[kept], INNER * tol, max_iter)
+    inner, certificate = minimise(DualBound(part), SOLVERS[choose(part)](), w[kept], tol, max_iter)
     objective.passes += part.passes * design.values / max(1, objective.design.values)
     w = np.zeros(objective.shape)
     w[kept] = inner.w
