@@ -378,7 +378,29 @@ def test_no_iterations_leave_the_shares_of_the_classes():
 def test_a_gap_below_rounding_is_not_claimed():
     X, y = small_integers()
     with pytest.warns(ConvergenceWarning, match="rounding.*raise tol"):
-        LogisticRegression(tol=0.0).fit(X, y)
+        model = LogisticRegression(tol=0.0).fit(X, y)
+    assert model.certificate_.relative_gap >= np.finfo(float).eps
+
+
+def test_a_gap_is_never_negative():
+    """Few rows far from the origin: the objective's rounding exceeds what is left of the gap."""
+    X, y = 1e4 + np.array([[0.4], [-0.2], [0.9], [-1.3]]), np.array([0, 1, 0, 1])
+    for solver in ("cholesky", "newton-cg", "coordinate", "dual"):
+        for C in (1e3, 1e5, 1e7):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                proof = LogisticRegression(C=C, tol=1e-8, solver=solver).fit(X, y).certificate_
+            assert proof.gap > 0.0
+            assert proof.dual < proof.objective
+
+
+@pytest.mark.parametrize("scale", [1e155, 1e200, 1e300])
+def test_values_whose_squares_overflow_leave_finite_weights_and_are_told(scale):
+    X, y = small_integers()
+    with pytest.warns(ConvergenceWarning, match="leave the range of floating point.*divide the largest columns"):
+        model = LogisticRegression().fit(X * scale, y)
+    assert np.isfinite(model.coef_).all()
+    assert not model.certificate_.converged
 
 
 class Calls:
@@ -527,3 +549,19 @@ def test_float32_stays_float32_in_the_coefficients():
     model = LogisticRegression().fit(X.astype(np.float32), y)
     assert model.coef_.dtype == model.intercept_.dtype == np.float32
     assert LogisticRegression().fit(X, y).coef_.dtype == np.float64
+
+
+@pytest.mark.parametrize(("offset", "classes"), [(0.0, 2), (1e4, 2), (1e4, 3), (1e5, 2)])
+def test_the_certificate_of_float32_coefficients_is_of_those(offset, classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 4))
+    y = np.digitize(X[:, 0] + rng.logistic(size=500), [0.0, 1.0][: classes - 1])
+    X = (X + offset).astype(np.float32)
+    model = LogisticRegression(tol=1e-4).fit(X, y)
+    z = model.decision_function(X.astype(float))
+    p = np.stack([1 - sigmoid(z), sigmoid(z)], axis=1) if classes == 2 else softmax(z)
+    value = -np.log(p[np.arange(500), y]).sum() + np.square(model.coef_.astype(float)).sum() / 2
+    best = LogisticRegression(tol=1e-10).fit(X.astype(float), y).certificate_.objective
+    proof = model.certificate_
+    assert proof.objective == pytest.approx(value, rel=1e-10)
+    assert value - best <= proof.gap <= proof.tol * value

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 
 BALANCED = 1e-12  # share of a class's weight that rounding may hide in the intercept's equation
 ROUNDING = 1e-14  # relative: what sums over the rows, and the objective less a dual value, may have lost
+LAST_PLACE = float(np.finfo(np.float64).eps)  # relative: a smaller gap is not claimed of numbers of 53 bits
 
 
 class Outcome(Enum):
@@ -35,6 +36,7 @@ class Outcome(Enum):
     STALLED = "stopped where rounding allows no further progress"
     INTERRUPTED = "interrupted: these are the best weights so far"
     STOPPED = "stopped by a callback: these are the best weights so far"
+    OVERFLOW = "stopped where numbers leave the range of floating point: these are the best weights so far"
     SEPARABLE = "the classes are separable and nothing penalises the weights, so no finite optimum exists"
 
 
@@ -43,6 +45,7 @@ REMEDIES = {
     Outcome.STALLED: "raise tol to the gap reached",
     Outcome.INTERRUPTED: "fit again with warm_start=True to go on",
     Outcome.STOPPED: "fit again with warm_start=True to go on",
+    Outcome.OVERFLOW: "divide the largest columns of X, or C, by a power of ten",
     Outcome.SEPARABLE: "give a finite C",
 }
 
@@ -133,7 +136,8 @@ class DualBound:
         the optimum, and there only, the optimum is that close.
         """
         gap = self._gap_of_newton(point, step) if self.needs_newton else self._gap_of_gradient(point)
-        gap = min(gap, point.value - self.best + ROUNDING * point.value)
+        gap = min(np.inf if np.isnan(gap) else gap, point.value - self.best + ROUNDING * point.value)
+        gap = max(gap, 0.0) + LAST_PLACE * point.value
         if step is None or step.leftover == 0.0:  # else it holds near the optimum only
             self.best = max(self.best, point.value - gap)
         return gap

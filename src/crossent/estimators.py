@@ -181,6 +181,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             start=self._start(X.shape[1]),
             n_jobs=self.n_jobs,
             on_step=steps.listener,
+            dtype=dtype,
         )
         for name, value in _as_attributes(result.coef, result.intercept, dtype).items():
             setattr(self, name, value)

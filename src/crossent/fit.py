@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,7 @@ def fit(
     start: tuple[ArrayLike, ArrayLike] | None = None,
     n_jobs: int | None = None,
     on_step: Callable[[Progress], Any] | None = None,
+    dtype: Any = np.float64,
 ) -> Fit:
     """Minimise C sum_i s_i loss_i + l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2 until the certified relative gap is tol.
 
@@ -103,6 +104,8 @@ def fit(
     on_step : callable, optional
         Called with a ``Progress`` at every step; ends the fit there when it returns something true. A
         KeyboardInterrupt, also in it, ends the fit with the best weights.
+    dtype : float64 or float32
+        Type of the coefficients. The certificate is of the rounded ones.
 
     Returns
     -------
@@ -116,8 +119,32 @@ def fit(
         bound = DualBound(objective)
         _check_classes(bound)
         name = choose(objective, solver)
-        point, certificate = minimise(bound, SOLVERS[name](), _coefficients(start, objective), tol, max_iter, on_step)
-    return Fit(*_as_fitted(point.w, objective), certificate)
+        with np.errstate(over="ignore", invalid="ignore"):  # told by the outcome
+            start_at = _coefficients(start, objective)
+            point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step)
+        result = Fit(*_as_fitted(point.w, objective), certificate)
+        return result if dtype == np.float64 else _rounded(result, objective, dtype)
+
+
+def _rounded(fitted: Fit, objective: Objective, dtype: Any) -> Fit:
+    """Return the fit with coefficients of fewer bits, and what is proved of those: one pass."""
+    coef, intercept, proof = fitted.coef.astype(dtype), fitted.intercept.astype(dtype), fitted.certificate
+    point = objective.at(_coefficients((coef, intercept), objective))
+    if not np.isfinite(proof.objective):
+        return Fit(coef, intercept, proof)
+    gap = max(proof.gap, point.value - proof.dual + ROUNDING * point.value)
+    proof = replace(
+        proof,
+        objective=point.value,
+        dual=point.value - gap,
+        gap=gap,
+        relative_gap=gap / point.value if point.value > 0.0 else gap,
+        gradient_norm=float(np.linalg.norm(point.gradient)),
+        passes=objective.passes,
+    )
+    if proof.converged and gap > proof.tol * point.value:
+        proof = replace(proof, outcome=Outcome.STALLED.value, converged=False)
+    return Fit(coef, intercept, proof)
 
 
 def penalised_objective(
@@ -166,7 +193,11 @@ def minimise(
             stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
             outcome = Outcome.STOPPED if stop and gap > tol * point.value else watch.verdict(point, gap, step)
             if step is not None and outcome in {None, Outcome.CONVERGED}:
-                point = take_step(objective, point, step)
+                moved = take_step(objective, point, step)
+                if not np.isfinite(moved.value):
+                    outcome = outcome or Outcome.OVERFLOW
+                    continue
+                point = moved
                 if outcome is Outcome.CONVERGED:  # the step was paid for by the certificate; it squares the error
                     watch.n_iter += 1
                     gap = min(gap, bound.gap(point))
