@@ -156,12 +156,23 @@ def test_the_optimum_is_scikit_learns():
     np.testing.assert_allclose(model.intercept, theirs.intercept_, atol=1e-5)
 
 
+def test_a_row_may_come_from_any_library(trained):
+    model, rows = trained
+    frame = pd.DataFrame(rows)
+    expected = model.explain({name: values[7] for name, values in rows.items()})
+    for row in (frame[7:8], frame.iloc[7], pl.DataFrame(rows)[7:8], pa.table(rows)[7:8]):
+        assert model.explain(row).z == pytest.approx(expected.z, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
         ({}, "none of the model's columns"),
         ({"unknown": 1}, "none of the model's columns"),
         (pa.table({"age": [1.0, 2.0]}), "one row is explained at a time; got 2"),
+        (pd.DataFrame({"age": [1.0, 2.0]}), "one row is explained at a time; got 2"),
+        (None, "a source of type NoneType is not read"),
+        ({"age": object()}, "the table: cannot be read: .*object"),
     ],
 )
 def test_what_is_no_row_is_told(trained, row, said):

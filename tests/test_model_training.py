@@ -60,6 +60,13 @@ def test_of_several_strengths_the_best_on_part_of_the_training_rows_is_taken():
     np.testing.assert_allclose(model.coef, alone.coef, rtol=1e-3)
 
 
+def test_settings_come_as_numpy_has_them():
+    rows = numbers()
+    asked = {"C": np.array([0.1, 1.0]), "max_iter": np.int64(50), "seed": np.int32(3), "tol": np.float32(1e-4)}
+    model = crossent.train(rows, "y", text=None, **asked)
+    assert [one["C"] for one in model.metadata["search"]] == [0.1, 1.0]
+
+
 @pytest.mark.parametrize("weights", ["balanced", {0: 3.0}, {0: 0.5, 1: 2.0}], ids=str)
 def test_class_weights_are_scikit_learns(weights):
     rows = numbers()
@@ -140,7 +147,19 @@ def test_rows_without_a_target_are_left_out_and_counted():
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"C": 0}, "C is 0.0; give a positive number"),
+        ({"C": 0}, "C is 0; give a positive number"),
+        ({"C": "strong"}, "C is 'strong'; give a positive number"),
+        ({"C": None}, "C is None; give a positive number"),
+        ({"C": [1.0, "a"]}, "C is 'a'; give a positive number"),
+        ({"l1_ratio": None}, "l1_ratio is None; give a number"),
+        ({"test": "some"}, "test is 'some'; give a share"),
+        ({"tol": None}, "tol is None; give a positive"),
+        ({"max_iter": 1.5}, "max_iter is 1.5; give a whole"),
+        ({"seed": None}, "seed is None; give a whole"),
+        ({"n_jobs": "all"}, "n_jobs is 'all'; give a whole"),
+        ({"text": 3}, "text is 3; give the name of a column"),
+        ({"target": ["y"]}, r"target is \['y'\]; give the name of a column"),
+        ({"class_weight": {0: "a"}}, "the weight of class 0 is 'a'; give a number"),
         ({"C": [1.0, float("nan")]}, "C is nan; give a positive"),
         ({"C": []}, r"C is \[\]; give one value or several"),
         ({"l1_ratio": 1.5}, "l1_ratio is 1.5; give a number from 0 to 1"),

@@ -174,12 +174,12 @@ class Model:
 
     # ------------------------------------------------------------------------------------------ explaining
 
-    def explain(self, row: str | Mapping[str, Any] | pa.Table, *, label: Any = None) -> Explanation:
+    def explain(self, row: Any, *, label: Any = None) -> Explanation:
         """Return z = b + sum_j w_j x_j of one row, term by term.
 
         Parameters
         ----------
-        row : str, mapping, or Arrow table of one row
+        row : str, mapping, or table of one row
             A text, for a model with one text column; or values by column name. Columns not given count as missing.
         label : object, optional
             The class to explain, if there are more than two; the predicted one by default.
@@ -208,14 +208,16 @@ class Model:
         _check_sum(explanation)
         return explanation
 
-    def one_row(self, row: str | Mapping[str, Any] | pa.Table) -> tuple[pa.Table, list[str]]:
+    def one_row(self, row: Any) -> tuple[pa.Table, list[str]]:
         if isinstance(row, str):
             texts = [column.name for column in self.schema.used if column.kind == "text"]
             if len(texts) != 1:
                 held = f"{len(texts)} text columns" if texts else "no text column"
                 raise CrossentError(f"the model has {held}, so a text alone is no row; give a row of a file (--row)")
             row = {texts[0]: row}
-        table = row if isinstance(row, pa.Table) else pa.table({str(name): [value] for name, value in row.items()})
+        if isinstance(row, Mapping) or getattr(row, "ndim", 0) == 1:  # or a row of a data frame
+            row = {str(name): [value] for name, value in row.items()}
+        table = read_table(row)
         missing = [name for name in self.encoder.inputs if name not in table.column_names]
         if len(missing) == len(self.encoder.inputs):
             raise CrossentError(f"none of the model's columns is there; it uses {', '.join(map(repr, missing[:10]))}")

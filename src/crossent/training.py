@@ -6,10 +6,11 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,19 +48,23 @@ class Settings:
     n_jobs: int | None = None
 
     def __post_init__(self) -> None:
-        for C in self.candidates:
-            _require(C > 0, "C", C, "a positive number (infinite for no penalty)")
+        strengths = self.C if isinstance(self.C, Iterable) and not isinstance(self.C, str) else [self.C]
+        for C in strengths:
+            _require(isinstance(C, Real) and C > 0, "C", C, "a positive number (infinite for no penalty)")
         _require(len(self.candidates) > 0, "C", self.C, "one value or several")
-        _require(0 <= self.l1_ratio <= 1, "l1_ratio", self.l1_ratio, "a number from 0 to 1")
-        _require(0 <= self.test < 1, "test", self.test, "a share from 0 (no test part) to below 1")
-        _require(self.tol > 0, "tol", self.tol, "a positive number")
-        _require(self.max_iter >= 1, "max_iter", self.max_iter, "a whole number of at least 1")
-        _require(0 <= self.seed < 2**32, "seed", self.seed, "a whole number from 0 to 4294967295")
+        _require(_between(self.l1_ratio, 0, 1), "l1_ratio", self.l1_ratio, "a number from 0 to 1")
+        _require(
+            _between(self.test, 0, 1) and self.test < 1, "test", self.test, "a share from 0 (no test part) to below 1"
+        )
+        _require(isinstance(self.tol, Real) and self.tol > 0, "tol", self.tol, "a positive number")
+        _require(_whole(self.max_iter, 1), "max_iter", self.max_iter, "a whole number of at least 1")
+        _require(_whole(self.seed, 0, 2**32 - 1), "seed", self.seed, "a whole number from 0 to 4294967295")
+        _require(self.n_jobs is None or _whole(self.n_jobs), "n_jobs", self.n_jobs, "a whole number, or None for all")
 
     @property
     def candidates(self) -> list[float]:
         """The values of C to choose from."""
-        return sorted({float(C) for C in self.C}) if isinstance(self.C, Sequence) else [float(self.C)]
+        return sorted({float(C) for C in self.C}) if isinstance(self.C, Iterable) else [float(self.C)]
 
 
 def train(
@@ -128,6 +133,7 @@ def train(
     ['no', 'yes']
     """
     settings = Settings(C, l1_ratio, test, class_weight, tol, max_iter, seed, n_jobs)
+    _require(isinstance(target, str), "target", target, "the name of a column")
     stages = _Stages(watch)
     with stages("reading"):
         table = read_table(source, expected=[target])
@@ -215,6 +221,8 @@ def row_weights(y: Array, classes: Sequence[Any], class_weight: str | Mapping[An
         unknown = [label for label in class_weight if label not in classes]
         if unknown:
             raise CrossentError(f"class_weight names {unknown[0]!r}, which is none of the classes {list(classes)[:10]}")
+        for label, weight in class_weight.items():
+            _require(isinstance(weight, Real), f"the weight of class {label!r}", weight, "a number")
         of_class = np.array([float(class_weight.get(label, 1.0)) for label in classes])
         if not (np.isfinite(of_class).all() and (of_class >= 0.0).all() and of_class.any()):
             raise CrossentError(f"class_weight is {dict(class_weight)}; weights are finite, not negative, not all 0")
@@ -299,6 +307,14 @@ class _Stages:
     def tell(self, what: Progress | Schema | None) -> None:
         if self.watch is not None:
             self.watch(self.current, what)
+
+
+def _between(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, Real) and low <= float(value) <= high
+
+
+def _whole(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
+    return isinstance(value, Integral) and low <= int(value) <= high
 
 
 def _require(holds: bool, name: str, got: Any, wanted: str) -> None:

@@ -67,7 +67,9 @@ class Schema:
         kinds = {"text": text, "category": category, "number": number, "date": date, "left out": drop}
         given: dict[str, str] = {}
         for kind, names in [("target", [target] if target else []), *kinds.items()]:
-            for name in [names] if isinstance(names, str) else names:
+            if not isinstance(names, Iterable | None):
+                raise CrossentError(f"{_option(kind)} is {names!r}; give the name of a column, or several")
+            for name in [names] if isinstance(names, str) else names or ():
                 require_column(name, table.column_names, "the target" if kind == "target" else _option(kind))
                 if given.setdefault(name, kind) != kind:
                     raise CrossentError(f"column {name!r} is given as {_option(given[name])} and as {_option(kind)}")

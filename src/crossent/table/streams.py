@@ -135,4 +135,5 @@ class Utf8(_Reader):
 
 
 def first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    parts = error.args if len(error.args) > 1 and all(isinstance(part, str) for part in error.args) else [error]
+    return ("; ".join(map(str, parts)).splitlines() or [type(error).__name__])[0]
