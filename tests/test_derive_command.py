@@ -184,8 +184,8 @@ def test_without_jinja_the_page_says_which_extra_to_install(run, monkeypatch, tm
         (["MODEL", "ODD", "--row", "3"], "x of 'age' is"),
         (["MODEL", "ODD", "--row", "4"], "take a row with a smaller z"),
         (["--html", "same.x", "--latex", "./same.x"], "two different files"),
-        (["MODEL", "DATA", "--html", "DATA"], "is read; give another name"),
-        (["MODEL", "DATA", "--latex", "MODEL"], "is read; give another name"),
+        (["MODEL", "DATA", "--html", "DATA"], "is one of the files to read"),
+        (["MODEL", "DATA", "--latex", "MODEL"], "is one of the files to read"),
     ],
 )
 def test_bad_input_is_told_in_a_line(run, files, tmp_path, monkeypatch, arguments, says):

@@ -56,7 +56,7 @@ def derive(
 
     require_sympy()
     texts(lang)  # an unknown language is told before any work
-    _check_files([html, latex], [model, data])
+    _check_files(html, latex, [model, data])
     if model is None and weight is not None and html is None:
         raise CrossentError("--weight needs a model, or --html FILE for the small example of the page")
     with notes():
@@ -77,20 +77,19 @@ def derive(
         _write(html, derivation_page(shown, rows, weight=weight, lang=lang))
 
 
-def _check_files(written: list[str | None], read: list[str | None]) -> None:
+def _check_files(html: str | None, latex: str | None, read: list[str | None]) -> None:
     """Refuse files that cannot be written, two documents in one file, and one that would replace what is read."""
     from pathlib import Path
 
     from crossent.errors import CrossentError
-    from crossent.files import check_writable
+    from crossent.files import check_apart, check_writable
 
-    targets = [Path(path) for path in written if path is not None]
-    for target in targets:
-        check_writable(target)
-        if target.resolve() in {Path(path).resolve() for path in read if path is not None}:
-            raise CrossentError(f"{target}: is read; give another name for what is written")
-    if len({target.resolve() for target in targets}) < len(targets):
-        raise CrossentError(f"{targets[0]}: --html and --latex need two different files")
+    for path in (html, latex):
+        if path is not None:
+            check_writable(path)
+            check_apart(path, [name for name in read if name is not None])
+    if html is not None and latex is not None and Path(html).resolve() == Path(latex).resolve():
+        raise CrossentError(f"{html}: --html and --latex need two different files")
 
 
 def _write(path: str, content: str) -> None:
