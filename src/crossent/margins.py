@@ -107,10 +107,10 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
     if z.ndim == 1:
         for i in range(z.size):
             p, minus = sigmoid_at(z[i]), sigmoid_at(-z[i])
-            change = tau * (q[0] - p)
+            change = tau * (q[0] * minus - (1.0 - q[0]) * p)  # tau (q - p), exact also where p rounds to 1
             if moved:
                 change += p * minus * shift[i]
-            change += (1.0 - theta) * (y[i] - p - change)
+            change += (1.0 - theta) * (y[i] * minus - (1.0 - y[i]) * p - change)
             if change < -p or change > minus:
                 return np.inf
             # the labels' own probabilities: log p = -loss(z, 1), log(1 - p) = -loss(z, 0)
