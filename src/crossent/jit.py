@@ -4,6 +4,9 @@
     A scalar formula. Always inlined, and never reassociated: rounding tricks inside it survive, whatever loop uses it.
 ``row_formula``
     The same over the K entries of one row; its sums may be reordered.
+``step``, ``part``
+    Of one kernel: a step is compiled by itself and inlined wherever the kernel calls it, a part is written into the
+    one place that calls it, which takes far less time to compile. Neither can be called from Python.
 ``kernel``
     A loop over arrays. Releases the interpreter lock, is cached on disk, and may reorder its own sums so that they
     vectorise.
@@ -46,6 +49,18 @@ def row_formula(function: F) -> F:
     return njit(function, forceinline=True, fastmath=REASSOCIATED, error_model="numpy", nogil=True)
 
 
+def step(function: F) -> F:
+    """Compile what a kernel inlines in several places; without the wrappers that Python would need to call it."""
+    return njit(
+        function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", nogil=True
+    )
+
+
+def part(function: F) -> F:
+    """Write a part of a kernel into the place that calls it. Not for parts of parts of parts: their time multiplies."""
+    return njit(function, inline="always", error_model="numpy", nogil=True)
+
+
 def kernel(function: F) -> F:
     """Compile a loop over arrays: no interpreter lock, cached on disk, its sums free to vectorise."""
     return _cached(function, REASSOCIATED)
@@ -66,7 +81,7 @@ def _cached(function: F, fastmath: set[str]) -> F:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = before or str(cache_folder())
         try:
-            return njit(function, nogil=True, cache=True, fastmath=fastmath, error_model="numpy")
+            return njit(function, nogil=True, cache=True, no_cfunc_wrapper=True, fastmath=fastmath, error_model="numpy")
         finally:
             numba.config.CACHE_DIR = before
 

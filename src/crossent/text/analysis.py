@@ -69,7 +69,14 @@ def _analysis(
     words = sklearn_text.ENGLISH_STOP_WORDS if stop_words == "english" else stop_words or ()
     mode = _MODES[analyzer]
     min_chars = _MIN_CHARS[token_pattern] if mode == WORDS else 1
-    return Analysis(mode, min_chars, int(ngram_range[0]), int(ngram_range[1]), tables(lower), _symbols(words))
+    return Analysis(
+        mode,
+        min_chars,
+        int(ngram_range[0]),
+        int(ngram_range[1]),
+        tables(lower),
+        _symbols(words) if mode == WORDS else None,
+    )
 
 
 def _symbols(words: Any) -> Symbols:

@@ -1,11 +1,10 @@
 """From documents to the codes of their n-grams, by tables that grow (fitting) or stay as they are (transforming)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crossent.jit import formula, kernel
+from crossent.jit import kernel, part, step
 from crossent.text.documents import Block
 from crossent.text.interning import (
     DEEP,
@@ -21,18 +20,7 @@ from crossent.text.interning import (
     symbols_lack,
 )
 from crossent.text.raw import borrowed
-from crossent.text.tokens import Analysis, is_ngram, ngram, scratch_for, split, with_room
-
-_BATCH = 512  # look-ups whose table slots are fetched together: their cache misses overlap
-
-
-class _Work(NamedTuple):
-    """What is known of the symbols of one document."""
-
-    numbers: NDArray[np.int64]  # of each symbol
-    codes: NDArray[np.int64]  # of the n-gram that starts at each symbol
-    homes: NDArray[np.int64]
-    fetched: NDArray[np.uint64]
+from crossent.text.tokens import BATCH, Analysis, is_ngram, ngram, scratch_for, split, with_room
 
 
 def code(block: Block, analysis: Analysis, symbols: Symbols, ngrams: Ngrams) -> tuple[list[Any], Symbols, Ngrams]:
@@ -41,9 +29,10 @@ def code(block: Block, analysis: Analysis, symbols: Symbols, ngrams: Ngrams) -> 
     The tables grow as needed. A document for which they prove too small is begun again.
     """
     data, offsets = block
+    scratch = scratch_for(offsets, analysis.mode)
     pieces = []
     while True:
-        codes, ends, lack = code_documents(data, offsets, analysis, symbols, ngrams, True)
+        codes, ends, lack = code_documents(data, offsets, analysis, symbols, ngrams, scratch, True)
         if len(ends):
             pieces.append((codes, ends))
         if not lack.any():
@@ -56,27 +45,22 @@ def code(block: Block, analysis: Analysis, symbols: Symbols, ngrams: Ngrams) -> 
 
 
 @kernel
-def code_documents(data, offsets, analysis, symbols, ngrams, learn):
+def code_documents(data, offsets, analysis, symbols, ngrams, scratch, learn):
     """Return the code of every n-gram, document after document, where each document ends, and what was lacking.
 
     With ``learn`` new symbols and n-grams enter the tables, and the work ends before the first document for which there
     is no room: then ``(symbols, their bytes, n-grams)`` is what must be added. Without, n-grams not held are left out.
     """
-    scratch = scratch_for(offsets, analysis.mode)
-    room = len(scratch.starts)
-    work = _Work(
-        np.empty(room, np.int64), np.empty(room, np.int64), np.empty(_BATCH, np.int64), np.empty(_BATCH, np.uint64)
-    )
     stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
     ends = np.empty(len(offsets) - 1, np.int64)
     lack = np.zeros(3, np.int64)
     used = np.int64(0)
     for d in range(len(ends)):
-        n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
+        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.stops, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
             stream = with_room(stream, used, n)
-            for first in range(0, n, _BATCH):
-                last = min(n, first + _BATCH)
+            for first in range(0, n, BATCH):
+                last = min(n, first + BATCH)
                 size = scratch.starts[last] - scratch.starts[first]
                 if learn and length == 1 and symbols_lack(symbols, last - first, size):
                     lack[0], lack[1] = last - first, size
@@ -88,8 +72,8 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
                 if length == 1:
                     _number(
                         symbols,
-                        work.numbers,
-                        work.codes,
+                        scratch.numbers,
+                        scratch.codes,
                         first,
                         last,
                         analysis.mode,
@@ -98,17 +82,17 @@ def code_documents(data, offsets, analysis, symbols, ngrams, learn):
                         learn,
                     )
                 else:
-                    _extend(ngrams, work, first, last, length, analysis.min_n, scratch.room, learn)
+                    _extend(ngrams, scratch, first, last, length, analysis.min_n, scratch.room, learn)
                 if learn and length > 1 and length < analysis.min_n:
-                    _mark(ngrams.depth, work.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room)
+                    _mark(ngrams.depth, scratch.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room)
                 used = _append(
-                    stream, used, work.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room
+                    stream, used, scratch.codes, first, last, length, analysis.mode, analysis.min_n, scratch.room
                 )
         ends[d] = used
     return stream[:used].copy(), ends, lack
 
 
-@formula
+@part
 def _number(symbols, numbers, codes, first, last, mode, out, starts, learn):
     """Write the number, which is the code, of each symbol."""
     symbols, numbers, codes = borrowed(symbols), borrowed(numbers), borrowed(codes)
@@ -120,15 +104,15 @@ def _number(symbols, numbers, codes, first, last, mode, out, starts, learn):
         codes[i] = number
 
 
-@formula
-def _extend(ngrams, work, first, last, length, min_n, room, learn):
+@part
+def _extend(ngrams, scratch, first, last, length, min_n, room, learn):
     """Make each code of an n-gram of length - 1 symbols the code of the n-gram with one symbol more."""
-    ngrams, work, room = borrowed(ngrams), borrowed(work), borrowed(room)
-    numbers, codes, homes = work.numbers, work.codes, work.homes
+    ngrams, scratch, room = borrowed(ngrams), borrowed(scratch), borrowed(room)
+    numbers, codes, homes = scratch.numbers, scratch.codes, scratch.homes
     for i in range(first, last):
         if room[i] >= length:
             homes[i - first] = pair_home(ngrams.slots, codes[i], numbers[i + length - 1])
-            work.fetched[i - first] = ngrams.slots[2 * homes[i - first]]
+            scratch.fetched[i - first] = ngrams.slots[2 * homes[i - first]]
     depth = length if length >= min_n else -length
     for i in range(first, last):
         if codes[i] != MISSING and room[i] >= length:
@@ -139,7 +123,7 @@ def _extend(ngrams, work, first, last, length, min_n, room, learn):
                 codes[i] = pair(ngrams, homes[i - first], codes[i], number, depth, learn)
 
 
-@formula
+@step
 def _append(stream, used, codes, first, last, length, mode, min_n, room):
     """Append the codes of the n-grams that are features; return how many are used."""
     stream, codes, room = borrowed(stream), borrowed(codes), borrowed(room)
@@ -150,7 +134,7 @@ def _append(stream, used, codes, first, last, length, mode, min_n, room):
     return used
 
 
-@formula
+@part
 def _mark(depth, codes, first, last, length, mode, min_n, room):
     """Make features of short words, which are shorter than n-grams that are features."""
     for i in range(first, last):

@@ -2,27 +2,27 @@
 
 import numpy as np
 
-from crossent.jit import formula, kernel
+from crossent.jit import kernel, part, step
 from crossent.text.raw import borrowed, load64
-from crossent.text.tokens import is_ngram, ngram, scratch_for, split, with_room
+from crossent.text.tokens import is_ngram, ngram, split, with_room
 
 
-@formula
+@step
 def _multiply(a, b):
     return (a * b) & np.uint64(0xFFFFFFFF)
 
 
-@formula
+@step
 def _rotate(a, bits):
     return (a << np.uint64(bits) | a >> np.uint64(32 - bits)) & np.uint64(0xFFFFFFFF)
 
 
-@formula
+@step
 def _scramble(block):
     return _multiply(_rotate(_multiply(block, np.uint64(0xCC9E2D51)), 15), np.uint64(0x1B873593))
 
 
-@formula
+@step
 def murmurhash3(data, start, end):
     """Return MurmurHash3_x86_32 of data[start:end], seed 0, as a signed number (Appleby's public-domain algorithm)."""
     h = np.uint64(0)
@@ -38,7 +38,7 @@ def murmurhash3(data, start, end):
     return np.int64(np.int32(h ^ h >> np.uint64(16)))
 
 
-@formula
+@step
 def signed_column(h, n_features, alternate_sign):
     """Return 2 * column + 1 when the feature counts negative, 2 * column else. abs(-2**31) is itself here."""
     negative = 1 if alternate_sign and h < 0 else 0
@@ -48,14 +48,13 @@ def signed_column(h, n_features, alternate_sign):
 
 
 @kernel
-def hash_documents(data, offsets, analysis, n_features, alternate_sign):
+def hash_documents(data, offsets, analysis, scratch, n_features, alternate_sign):
     """Return the signed column of every n-gram, document after document, and where each document ends."""
-    scratch = scratch_for(offsets, analysis.mode)
     stream = np.empty(1024 + (offsets[-1] - offsets[0]) // 4, np.uint32)
     ends = np.empty(len(offsets) - 1, np.int64)
     used = np.int64(0)
     for d in range(len(ends)):
-        n = split(data, offsets[d], offsets[d + 1], analysis, scratch)
+        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.stops, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
             stream = with_room(stream, used, n)
             used = _hash_ngrams(
@@ -65,7 +64,7 @@ def hash_documents(data, offsets, analysis, n_features, alternate_sign):
     return stream[:used].copy(), ends
 
 
-@formula
+@part
 def _hash_ngrams(n, length, mode, min_n, scratch, n_features, alternate_sign, stream, used):
     """Append the signed columns of all n-grams of one length; return how many are used."""
     out, starts, room = borrowed(scratch.out), borrowed(scratch.starts), borrowed(scratch.room)

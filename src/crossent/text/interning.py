@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.jit import formula, kernel
+from crossent.jit import kernel, part, step
 from crossent.text.raw import PADDING, borrowed, load64, store64
 
 DEEP = 1 << 31
 MISSING = -1
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: multiplicative hashing (Knuth 6.4)
 _LONG = np.uint64(0xFFFFFFFF)
+_ONE = np.int64(1)
+LEARN, FIND = np.bool_(True), np.bool_(False)  # typed, as every caller gives it: a literal would be compiled once more
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -51,13 +53,13 @@ def empty_ngrams() -> Ngrams:
     return Ngrams(np.zeros(128, np.uint64), numbers, numbers.copy(), np.zeros(32, np.int32), np.zeros(1, np.int64))
 
 
-@formula
+@part
 def _low_bytes(word, n):
     """Return the first n of a word's eight bytes, 1 <= n <= 8."""
     return word & (_ALL >> np.uint64(64 - 8 * n))
 
 
-@formula
+@step
 def _key(data, start, end):
     n = end - start
     if n <= 8:
@@ -69,14 +71,14 @@ def _key(data, start, end):
     return (key ^ load64(data, end - 8)) * _SPREAD
 
 
-@formula
+@step
 def _home(key, slots):
     """Return the slot where the search for a key starts: the high bits of its product."""
     folded = (key ^ key >> np.uint64(32)) * _SPREAD
     return np.int64(folded >> np.uint64(32)) & (len(slots) // 2 - 1)
 
 
-@formula
+@step
 def _same(symbols, s, data, start, n):
     """Tell whether symbol s is the n > 8 bytes at start."""
     base = symbols.offsets[s]
@@ -88,7 +90,7 @@ def _same(symbols, s, data, start, n):
     return load64(symbols.data, base + n - 8) == load64(data, start + n - 8)
 
 
-@formula
+@step
 def intern(symbols, data, start, end, learn):
     """Return the number of the symbol data[start:end]; if it is new, a new one with ``learn``, else MISSING."""
     slots = symbols.slots
@@ -118,13 +120,13 @@ def intern(symbols, data, start, end, learn):
     return s
 
 
-@formula
+@part
 def pair_home(slots, prefix, last):
     """Return the slot where the search for a pair starts."""
     return _home(np.uint64(prefix) << np.uint64(32) | np.uint64(last), slots)
 
 
-@formula
+@step
 def pair(ngrams, slot, prefix, last, depth, learn):
     """Return the code of the n-gram (prefix, last), searched from its home slot; a new one with ``learn``."""
     slots = ngrams.slots
@@ -148,7 +150,7 @@ def pair(ngrams, slot, prefix, last, depth, learn):
     return m + DEEP
 
 
-@formula
+@part
 def symbols_lack(symbols, more, more_bytes):
     """Tell whether the table may have no room for so many symbols of so many bytes in all."""
     n = symbols.used[0]
@@ -156,7 +158,7 @@ def symbols_lack(symbols, more, more_bytes):
     return full or symbols.offsets[n] + more_bytes + PADDING > len(symbols.data)
 
 
-@formula
+@part
 def ngrams_lack(ngrams, more):
     """Tell whether the table may have no room for so many n-grams. It is kept at most two thirds full."""
     n = ngrams.used[0]
@@ -237,7 +239,7 @@ def _intern_all(data, offsets, symbols):
     symbols = borrowed(symbols)
     numbers = np.empty(len(offsets) - 1, np.int64)
     for k in range(len(numbers)):
-        numbers[k] = intern(symbols, data, offsets[k], offsets[k + 1], True)
+        numbers[k] = intern(symbols, data, offsets[k], offsets[k + 1], LEARN)
     return numbers
 
 
@@ -245,4 +247,5 @@ def _intern_all(data, offsets, symbols):
 def _pair_all(prefix, last, ngrams):
     ngrams = borrowed(ngrams)
     for k in range(len(prefix)):
-        pair(ngrams, pair_home(ngrams.slots, prefix[k], last[k]), prefix[k], last[k], 1, True)
+        first, second = np.int64(prefix[k]), np.int64(last[k])
+        pair(ngrams, pair_home(ngrams.slots, first, second), first, second, _ONE, LEARN)

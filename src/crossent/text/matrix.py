@@ -18,7 +18,7 @@ from crossent.text.hashing import hash_documents
 from crossent.text.interning import empty_ngrams, empty_symbols
 from crossent.text.merging import merge
 from crossent.text.rows import NO_NORM, count_columns, keep_columns, weigh
-from crossent.text.tokens import WORDS, Analysis
+from crossent.text.tokens import WORDS, Analysis, scratch_for
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
@@ -119,7 +119,7 @@ def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary,
     tables = vocabulary.tables
 
     def count(block: Block) -> Rows:
-        stream, ends, _ = code_documents(*block, analysis, *tables, False)
+        stream, ends, _ = code_documents(*block, analysis, *tables, scratch_for(block.offsets, analysis.mode), False)
         columns = vocabulary.symbol_columns, vocabulary.ngram_columns
         return count_columns(stream, ends, *columns, vocabulary.n_columns, 0, _NO_COUNTS)
 
@@ -130,7 +130,9 @@ def hashed(blocks: Iterable[Block], analysis: Analysis, n_features: int, alterna
     """Count the n-grams by the hash of their bytes."""
 
     def count(block: Block) -> Rows:
-        stream, ends = hash_documents(*block, analysis, n_features, alternate_sign)
+        stream, ends = hash_documents(
+            *block, analysis, scratch_for(block.offsets, analysis.mode), n_features, alternate_sign
+        )
         return count_columns(stream, ends, _NONE, _NONE, n_features, 1, _NO_COUNTS)
 
     return _counted(blocks, count, n_features, threads)

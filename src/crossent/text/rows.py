@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossent.jit import formula, kernel, rounded_kernel
+from crossent.jit import kernel, part, rounded_kernel, step
 from crossent.text.interning import DEEP
 from crossent.text.raw import borrowed
 
@@ -54,7 +54,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
     return columns[:used].copy(), counts[:used].copy(), lengths
 
 
-@formula
+@part
 def _count_runs(keys, n, hashed, columns, counts, used):
     """Append each distinct column and its (signed) count; return how many are used."""
     keys, columns, counts = borrowed(keys), borrowed(columns), borrowed(counts)
@@ -70,7 +70,7 @@ def _count_runs(keys, n, hashed, columns, counts, used):
     return used
 
 
-@formula
+@part
 def _sorted(keys, other, places, n, bits):
     """Sort the first n keys of so many bits; return the array, of the two, that holds them.
 
@@ -94,7 +94,7 @@ def _sorted(keys, other, places, n, bits):
     return keys
 
 
-@formula
+@step
 def _insertion_sorted(keys, n):
     for i in range(1, n):
         key = keys[i]
@@ -106,7 +106,7 @@ def _insertion_sorted(keys, n):
     return keys
 
 
-@formula
+@step
 def _starts(keys, places, n, shift, digit):
     """Write where the keys with each value of a digit belong; return how many have the most frequent one."""
     size = 1 << digit
@@ -123,7 +123,7 @@ def _starts(keys, places, n, shift, digit):
     return most
 
 
-@formula
+@step
 def _scatter(keys, other, places, n, shift, digit):
     for i in range(n):
         k = np.int64(keys[i]) >> shift & (1 << digit) - 1

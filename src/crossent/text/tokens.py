@@ -5,13 +5,14 @@ are followed by one space, so that every n-gram, of words as of characters, is o
 the symbols from i to the end of its stretch: n-grams do not reach across stretches (for ``char_wb``, padded words).
 """
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.jit import formula, kernel
-from crossent.text.interning import Symbols, intern
+from crossent.jit import kernel, part, step
+from crossent.text.interning import FIND, Symbols, intern
 from crossent.text.raw import PADDING, borrowed, load64, store64, trailing_zeros
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
@@ -30,9 +31,13 @@ from crossent.text.unicode import (
 
 WORDS, CHARACTERS, CHARACTERS_IN_WORDS = 0, 1, 2
 BLANK = 32
+BATCH = 512  # look-ups whose table slots are fetched together: their cache misses overlap
+_SHORT = 1 << 12  # bytes
+_kept = threading.local()
 _ZERO = np.int64(0)  # typed: numba compiles what is called with a literal twice
 _SMALL_I = np.int64(105)
 _EACH, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_127, _128 = np.uint64(127), np.uint64(128)
 _GATHER = np.uint64(0x0102040810204080)  # times eight bytes of 0 or 1: their bits, in the high byte
 
 
@@ -44,33 +49,47 @@ class Analysis(NamedTuple):
     min_n: int
     max_n: int
     unicode: Unicode
-    stops: Symbols
+    stops: Symbols | None  # None: symbols are characters, and what is for words is not compiled
 
 
 class Scratch(NamedTuple):
-    """Room for the symbols of one document."""
+    """Room for the symbols of one document, and for what is known of them."""
 
     folded: NDArray[np.uint8]  # the document's bytes, lower-cased
     is_word: NDArray[np.uint8]  # a bit for each
     out: NDArray[np.uint8]
     starts: NDArray[np.int64]
     room: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    codes: NDArray[np.int64]  # of the n-gram that starts at each symbol
+    homes: NDArray[np.int64]  # of some of them
+    fetched: NDArray[np.uint64]
 
 
-@formula
-def scratch_for(offsets, mode):
-    """Allocate for the longest document. A byte becomes at most three (a stray one, U+FFFD); char_wb pads its words."""
-    longest = 0
-    for d in range(len(offsets) - 1):
-        longest = max(longest, offsets[d + 1] - offsets[d])
+def scratch_for(offsets: NDArray[np.int64], mode: int) -> Scratch:
+    """Allocate for the longest document; for a few short ones, this thread's last scratch serves again."""
+    longest = int(offsets[-1]) - int(offsets[0])
+    if longest > _SHORT:
+        return _scratch(int(np.diff(offsets).max()), mode)
+    scratch: Scratch | None = getattr(_kept, "scratch", None)
+    if scratch is None:
+        scratch = _kept.scratch = _scratch(_SHORT, CHARACTERS_IN_WORDS)
+    return scratch
+
+
+def _scratch(longest: int, mode: int) -> Scratch:
+    """Allocate for documents of so many bytes. A byte becomes at most three (a stray one, U+FFFD); char_wb pads."""
     symbols = longest + 2 if mode != CHARACTERS_IN_WORDS else 2 * longest + 4
-    size = longest + 2 * PADDING if mode == WORDS else 0
-    folded, is_word = np.empty(size, np.uint8), np.empty(size // 8 + 2 * PADDING, np.uint8)
+    folded = np.empty(longest + 2 * PADDING, np.uint8)
+    is_word = np.empty(longest // 8 + 4 * PADDING, np.uint8)
     out = np.empty(3 * symbols + 2 * PADDING, np.uint8)
-    return Scratch(folded, is_word, out, np.empty(symbols, np.int64), np.empty(symbols, np.int64))
+    starts, room, numbers, codes = (np.empty(symbols, np.int64) for _ in range(4))
+    return Scratch(
+        folded, is_word, out, starts, room, numbers, codes, np.empty(BATCH, np.int64), np.empty(BATCH, np.uint64)
+    )
 
 
-@formula
+@part
 def with_room(stream, used, more):
     """Return the stream, or a longer copy if it has no room for more."""
     if used + more <= len(stream):
@@ -82,10 +101,10 @@ def with_room(stream, used, more):
 
 
 @kernel
-def split(data, begin, end, analysis, scratch):
+def split(data, begin, end, analysis, stops, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
     data, analysis, scratch = borrowed(data), borrowed(analysis), borrowed(scratch)
-    if analysis.mode == WORDS:
+    if stops is not None:  # known when this is compiled
         n = _words(data, begin, end, analysis, scratch)
     elif analysis.mode == CHARACTERS:
         n = _characters(data, begin, end, analysis.unicode, scratch)
@@ -96,13 +115,13 @@ def split(data, begin, end, analysis, scratch):
     return n
 
 
-@formula
+@part
 def ngram(starts, mode, i, n):
     """Return where the n-gram of n symbols from symbol i starts and ends in ``out``."""
     return starts[i], starts[i + n] - (1 if mode == WORDS else 0)
 
 
-@formula
+@step
 def is_ngram(room, mode, min_n, i, n):
     """Tell whether n symbols from i are a feature; char_wb counts a word of fewer than min_n characters whole."""
     if n >= min_n:
@@ -112,28 +131,30 @@ def is_ngram(room, mode, min_n, i, n):
     return i == 0 or room[i - 1] == 1
 
 
-@formula
+@step
 def _within(bytes7, low, high):
     """Set the high bit of each of eight bytes, all below 128, that is from low to high."""
-    above = bytes7 + _EACH * np.uint64(128 - low)
-    beyond = bytes7 + _EACH * np.uint64(127 - high)
+    above = bytes7 + _EACH * (_128 - low)
+    beyond = bytes7 + _EACH * (_127 - high)
     return above & ~beyond & _HIGH_BITS
 
 
-@formula
+@step
 def _fold_eight(word, to_lower, folded, is_word, k):
     """Lower-case the ASCII among eight bytes; note, one bit each, which may be of words: all that are not ASCII may."""
     wide = word & _HIGH_BITS
     bytes7 = word ^ wide
-    letters = _within(bytes7 | _EACH * np.uint64(32), 97, 122) & ~wide
+    letters = _within(bytes7 | _EACH * np.uint64(32), np.uint64(97), np.uint64(122)) & ~wide
     if to_lower:
         bytes7 |= letters >> np.uint64(2)  # bit 5
-    words = letters | wide | _within(bytes7, 48, 57) | _within(bytes7, 95, 95)
+    words = (
+        letters | wide | _within(bytes7, np.uint64(48), np.uint64(57)) | _within(bytes7, np.uint64(95), np.uint64(95))
+    )
     store64(folded, 8 * k, bytes7 | wide)
     is_word[k] = ((words >> np.uint64(7)) * _GATHER) >> np.uint64(56)
 
 
-@formula
+@part
 def _fold(data, begin, size, to_lower, folded, is_word):
     """Apply _fold_eight to data[begin : begin + size]."""
     whole = size // 8
@@ -147,7 +168,7 @@ def _fold(data, begin, size, to_lower, folded, is_word):
         is_word[k] = 0
 
 
-@formula
+@part
 def _words(data, begin, end, analysis, scratch):
     """Find words by the edges in the bits of ``is_word``, 64 bytes at a time; what is not ASCII is looked at again."""
     folded, out, starts = scratch.folded, scratch.out, scratch.starts
@@ -180,7 +201,7 @@ def _words(data, begin, end, analysis, scratch):
     return n
 
 
-@formula
+@step
 def _finish(out, starts, n, end, chars, analysis):
     """Make out[starts[n] : end] a word, unless it is short or a stop word; return how many words there are."""
     if chars < analysis.min_chars or _is_stop(analysis.stops, out, starts[n], end):
@@ -190,7 +211,7 @@ def _finish(out, starts, n, end, chars, analysis):
     return n + 1
 
 
-@formula
+@step
 def _wide_words(data, begin, end, first, last, analysis, scratch, n):
     """Append the words of data[first:last], which stands in the document data[begin:end]."""
     unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
@@ -223,19 +244,19 @@ def _wide_words(data, begin, end, first, last, analysis, scratch, n):
     return n
 
 
-@formula
+@part
 def _is_stop(stops, out, start, end):
-    return stops.used[0] > 0 and intern(stops, out, start, end, False) >= 0
+    return stops.used[0] > 0 and intern(stops, out, start, end, FIND) >= 0
 
 
-@formula
+@step
 def _lower(unicode, entry, c, data, begin, i, end):
     if c == CAPITAL_SIGMA and unicode.lower:
         return lower_sigma(unicode, data, begin, i, end)
     return lower(entry, c)
 
 
-@formula
+@part
 def _characters(data, begin, end, unicode, scratch):
     out, starts = scratch.out, scratch.starts
     n = spaces = _ZERO
@@ -254,7 +275,7 @@ def _characters(data, begin, end, unicode, scratch):
     return n
 
 
-@formula
+@part
 def _characters_in_words(data, begin, end, unicode, scratch):
     out, starts, room = scratch.out, scratch.starts, scratch.room
     n = first = _ZERO
@@ -280,7 +301,7 @@ def _characters_in_words(data, begin, end, unicode, scratch):
     return n
 
 
-@formula
+@step
 def _append(out, starts, n, unicode, entry, c, data, begin, i, end):
     """Append the lower case of code point c, read at byte i, as a symbol; return how many symbols there are."""
     if c == DOTTED_I and unicode.lower:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.jit import formula
+from crossent.jit import part, step
 
 # An entry: in the low 21 bits how far it is from the code point to its lower case (modulo 2^21), then flags.
 LOWER = 0x1FFFFF
@@ -95,19 +95,19 @@ def _encode(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
 
 
-@formula
+@part
 def entry_of(unicode, c):
     """Return the table's entry of code point c."""
     return unicode.entries[unicode.pages[c >> 8], c & 255]
 
 
-@formula
+@part
 def lower(entry, c):
     """Return the lower case of code point c, whose entry is given."""
     return (c + np.int64(entry)) & LOWER
 
 
-@formula
+@step
 def code_point(data, i, end):
     """Return the code point that starts at byte i, and its length in bytes. A stray byte counts as U+FFFD."""
     a = np.int64(data[i])
@@ -123,7 +123,7 @@ def code_point(data, i, end):
     return 0xFFFD, 1
 
 
-@formula
+@step
 def write(out, o, c):
     """Write code point c as UTF-8 at out[o:]; return the position after it."""
     if c < 0x80:
@@ -145,7 +145,7 @@ def write(out, o, c):
     return o + 4
 
 
-@formula
+@step
 def lower_sigma(unicode, data, begin, i, end):
     """Return what the capital sigma at byte i of data[begin:end] becomes: final after a letter and before none."""
     j = i
