@@ -168,6 +168,18 @@ def test_explain(run):
     assert sum(term["product"] for term in found["terms"]) + found["bias"] == pytest.approx(found["z"])
 
 
+def test_the_users_words_cannot_command_the_terminal(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("when\x1b[31m,y\n" + "1,a\n2,b\n" * 30)
+    code, out, err = run("train", path, "-t", "y\x1b[2J", "-o", tmp_path / "m")
+    assert code == 2
+    assert "\x1b[2J" not in err
+    code, out, err = run("train", path, "-t", "y", "-o", tmp_path / "m")
+    assert code == 0
+    assert "\x1b[31m" not in out + err
+    assert "when\N{REPLACEMENT CHARACTER}[31m" in out + err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

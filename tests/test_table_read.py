@@ -18,7 +18,7 @@ from pyarrow import feather
 from pyarrow import parquet as pq
 
 from crossent.errors import CrossentError, DataWarning
-from crossent.table import read, read_table
+from crossent.table import read, read_table, streams
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not beside the project")
@@ -304,3 +304,13 @@ SHAPES = {
 @pytest.mark.parametrize("name", SHAPES)
 def test_real_files_have_their_published_shape(name):
     assert read_table(DATA / name).shape == SHAPES[name]
+
+
+def test_a_read_broken_off_leaves_no_thread_that_calls_python_when_the_interpreter_ends(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "1,some words\n" * 400_000)
+    batches = read(str(path))
+    next(batches)
+    batches.close()
+    streams._wait_for_arrow()
+    assert not streams._left

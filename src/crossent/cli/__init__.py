@@ -35,13 +35,7 @@ def _told(error: Exception) -> tuple[str, int]:
 
 
 def _end(message: str, code: int) -> None:
-    from crossent.cli.terminal import err
+    from crossent.cli.terminal import err, spelled
 
-    err().print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True)
+    err().print(f"[bold red]error:[/] {spelled(message)}", soft_wrap=True)
     sys.exit(code)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

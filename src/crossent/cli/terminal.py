@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,12 +40,12 @@ def print_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """Tell the user something in passing."""
-    err().print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+    err().print(f"[yellow]note:[/] {spelled(text)}", soft_wrap=True)
 
 
 def spelled(value: Any) -> str:
-    """Return a value of the user's, safe to print."""
-    return escape(str(value))
+    """Return a value of the user's, safe to print: no markup of ours, no control characters for the terminal."""
+    return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", str(value)))
 
 
 @contextmanager

@@ -136,6 +136,8 @@ def delimited(
     except pa.ArrowInvalid as error:
         first = "header" if has_header else "first row"
         raise CrossentError(f"{name}: {_csv_message(str(error), len(names), first)}") from None
+    finally:
+        raw.leave()
     if quote and raw.quotes % 2 and last is not None and any(str(c[-1]).endswith("\n") for c in last.columns):
         raise CrossentError(f"{name}: a quotation mark opens in the last row and never closes; close or double it")
     raw.tell_latin1()

@@ -1,10 +1,13 @@
 """Where bytes come from: paths, standard input, object stores; decompressed, and text made UTF-8 on the way."""
 
+import atexit
 import codecs
 import io
 import re
 import sys
+import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
@@ -106,6 +109,10 @@ class Utf8(_Reader):
             "replace" if utf16 else "surrogateescape"
         )
 
+    def leave(self) -> None:
+        """Say that nobody reads on. Arrow's own thread may yet do so for a moment, and lets go of us when it ends."""
+        _left.add(self)
+
     def readinto(self, buffer: Any) -> int:
         while not self.pending and not self.ended:
             data = self.fetch(CHUNK)
@@ -134,6 +141,19 @@ class Utf8(_Reader):
             warnings.warn(f"{self.name}: {self.latin1:,} {bytes_are} not UTF-8; read as Latin-1", DataWarning, 2)
 
 
+_left: "weakref.WeakSet[Utf8]" = weakref.WeakSet()
+PATIENCE = 5.0  # seconds
+
+
+@atexit.register
+def _wait_for_arrow() -> None:
+    """Let Arrow's threads end before the interpreter does: one that calls Python after that aborts the process."""
+    deadline = time.monotonic() + PATIENCE
+    while len(_left) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
 def first_line(error: BaseException) -> str:
+    """Return what an error says, on one line."""
     parts = error.args if len(error.args) > 1 and all(isinstance(part, str) for part in error.args) else [error]
     return ("; ".join(map(str, parts)).splitlines() or [type(error).__name__])[0]
