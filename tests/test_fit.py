@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import crossent
+from crossent.design import as_design
 from crossent.errors import CrossentError
-from crossent.fit import fit
+from crossent.fit import fit, penalised_objective, take_step
+from crossent.objective import Step
 from problems import STORAGES, problem_set, random_problem
 
 PROBLEMS = problem_set()
@@ -76,6 +78,22 @@ def test_certificates_hold_on_two_thousand_random_problems():
             unfinished.append(seed)
     assert not broken
     assert not unfinished
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e13])
+def test_margins_stay_those_of_the_coefficients_whatever_the_step(K, size):
+    """A certificate computed from margins that drifted away from X w would prove nothing about w."""
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(size=(50, 4)), rng.integers(0, K, 50)
+    labels = y.astype(float) if K == 2 else y
+    objective = penalised_objective(as_design(X), labels, np.ones(50), K, 1.0, 0.0)
+    point = objective.at(rng.normal(size=objective.shape))
+    v = -point.gradient / 50
+    v = v + size * np.ones(K) * np.eye(5)[-1][:, None] if K > 2 else size * v
+    moved = take_step(objective, point, Step(v, objective.margins(v)))
+    np.testing.assert_allclose(moved.z, objective.design.dot(moved.w), rtol=0, atol=1e-13 * np.abs(moved.z).max())
+    assert K == 2 or np.abs(moved.w).max() < 100.0
 
 
 @pytest.mark.parametrize(("solver", "K"), [("cholesky", 2), ("newton-cg", 2), ("dual", 2), ("cholesky", 3)])

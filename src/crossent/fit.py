@@ -27,6 +27,7 @@ LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is fi
 SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
 MIN_LENGTH = 2.0**-40
 ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
+LARGE_MOVE = 100.0  # of a margin: adding more to it may lose more than 1e-14 of it
 SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
 
 
@@ -279,10 +280,26 @@ def separates(objective: Objective, dz: Array, slack: float) -> bool:
 
 
 def take_step(objective: Objective, point: Point, step: Step) -> Point:
-    """Return the point at w + t v for a t that nearly minimises the objective along v. Half a pass, however many t."""
+    """Return the point at w + t v for a t that nearly minimises the objective along v. Half a pass, however many t.
+
+    A step so large that its rounding would stay in the margins takes another half: what is proved at a point holds for
+    z = X w.
+    """
     length = _step_length if objective.penalty.smooth else _halved_length
     t = length(objective, point, step.v, step.dz)
-    return objective.at(point.w + t * step.v, point.z + t * step.dz)
+    v, dz = _without_common_shift(objective, step)
+    w = point.w + t * v
+    large = t * max(float(step.dz.max(initial=0.0)), -float(step.dz.min(initial=0.0))) > LARGE_MOVE
+    return objective.at(w, objective.margins(w) if large else point.z + t * dz)
+
+
+def _without_common_shift(objective: Objective, step: Step) -> tuple[Array, Array]:
+    """Return v and dz less what moves the intercepts of all classes alike: no probability changes, digits are lost."""
+    if step.v.ndim == 1 or not objective.design.intercept:
+        return step.v, step.dz
+    v, shift = step.v.copy(), step.v[-1].mean()
+    v[-1] -= shift
+    return v, step.dz - shift
 
 
 def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
