@@ -144,6 +144,31 @@ def test_rows_without_a_target_are_left_out_and_counted():
     assert model.metadata["rows"]["used"] == 398
 
 
+def test_a_cell_is_named_by_its_row_in_the_source(tmp_path, monkeypatch):
+    """Not by its row in the training part, in the rows that hold the target, or in a batch."""
+    monkeypatch.setattr("crossent.table.formats.BLOCK", 200)
+    labels = ["", "", *("yes" if i % 3 else "no" for i in range(98))]
+
+    def write(cell):
+        cells = [cell if i == 90 else i / 8 for i in range(100)]
+        rows = "".join(f"{x},{i % 7},{y}\n" for i, (x, y) in enumerate(zip(cells, labels, strict=True)))
+        (tmp_path / "rows.csv").write_text("x,other,y\n" + rows)
+        return str(tmp_path / "rows.csv")
+
+    for seed in range(2):
+        with pytest.raises(CrossentError, match="data row 91"), pytest.warns(DataWarning, match="missing"):
+            crossent.train(write("inf"), "y", number="x", seed=seed)
+    with pytest.warns(DataWarning, match="missing in 2"):
+        model = crossent.train(write(1.0), "y", number="x")
+    with pytest.raises(CrossentError, match="data row 91"):
+        model.predict(write("inf"))
+    with pytest.warns(DataWarning, match="'a' in data row 91"):
+        model.predict(write("a"))
+    labels[90] = "maybe"
+    with pytest.raises(CrossentError, match="'maybe' in data row 91"), pytest.warns(DataWarning, match="missing"):
+        model.evaluate(write(1.0))
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

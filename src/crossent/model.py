@@ -18,7 +18,7 @@ from crossent.certificate import Certificate
 from crossent.errors import CrossentError
 from crossent.metrics import Evaluation, decide, evaluate
 from crossent.scoring import margins, probabilities
-from crossent.table import Encoder, Schema, codes_of, read, read_table, with_target
+from crossent.table import Encoder, Schema, codes_of, read, read_table, rows_with_target, with_target
 
 Array = NDArray[Any]
 
@@ -128,9 +128,9 @@ class Model:
 
     # ------------------------------------------------------------------------------------------ scoring
 
-    def margins(self, table: pa.Table | pa.RecordBatch) -> Array:
-        """Return z of rows of Arrow data: (n,) for two classes, (n, K) for K. One pass."""
-        return self.margins_of(self.encoder.transform(table))
+    def margins(self, table: pa.Table | pa.RecordBatch, rows: Any = None) -> Array:
+        """Return z of rows of Arrow data: (n,) for two classes, (n, K) for K. One pass. ``rows`` are their numbers."""
+        return self.margins_of(self.encoder.transform(table, rows))
 
     def margins_of(self, X: Any) -> Array:
         """Return z of rows of the design matrix."""
@@ -138,8 +138,10 @@ class Model:
 
     def batches(self, source: Any) -> Iterator[tuple[pa.RecordBatch, Array]]:
         """Yield the rows of any source in batches, each with its margins; never holds more than one batch."""
+        seen = 0
         for batch in read(source, expected=self.encoder.inputs):
-            yield batch, self.margins(batch)
+            yield batch, self.margins(batch, range(seen, seen + len(batch)))
+            seen += len(batch)
 
     def predict(self, source: Any) -> Array:
         """Return the most probable class of each row.
@@ -166,11 +168,12 @@ class Model:
 
     def evaluate(self, source: Any) -> Evaluation:
         """Return accuracy, log-loss, AUC, calibration error and confusion matrix on rows that hold the target."""
-        table = with_target(read_table(source, expected=[self.target]), self.target)
+        table = read_table(source, expected=[self.target])
+        rows, table = rows_with_target(table, self.target), with_target(table, self.target)
         if not len(table):
             raise CrossentError(f"no row holds the target {self.target!r}, so there is nothing to evaluate")
-        y = codes_of(table, self.target, self.classes)
-        return evaluate(self.margins(table), y, self.classes)
+        y = codes_of(table, self.target, self.classes, rows)
+        return evaluate(self.margins(table, rows), y, self.classes)
 
     # ------------------------------------------------------------------------------------------ explaining
 

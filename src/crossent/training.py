@@ -24,7 +24,7 @@ from crossent.fit import Fit, Progress, fit
 from crossent.metrics import evaluate, losses
 from crossent.model import Model
 from crossent.scoring import margins
-from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, with_target
+from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, rows_with_target, with_target
 
 Array = NDArray[Any]
 Names: TypeAlias = "str | Sequence[str]"
@@ -138,7 +138,7 @@ def train(
     with stages("reading"):
         table = read_table(source, expected=[target])
         read_rows = len(table)
-        table = with_target(table, target)
+        rows, table = rows_with_target(table, target), with_target(table, target)
         classes = classes_of(table, target)
         y = codes_of(table, target, classes)
         kinds = {"text": text, "category": category, "number": number, "date": date, "drop": drop}
@@ -146,7 +146,7 @@ def train(
         stages.tell(schema)
         held_out = split(y, settings.test, settings.seed, classes)
     with stages("encoding"):
-        encoder, X = Encoder.fit_transform(table.filter(pa.array(~held_out)), schema)
+        encoder, X = Encoder.fit_transform(table.filter(pa.array(~held_out)), schema, rows[~held_out])
         seen = y[~held_out]
         weights = row_weights(seen, classes, class_weight)
     problem = _Problem(X, seen, weights, classes, settings, stages)
@@ -164,7 +164,7 @@ def train(
     tested = None
     if held_out.any():
         with suppress(KeyboardInterrupt), stages("testing"):  # the weights are there: they are not to be lost
-            tested = evaluate(model.margins(table.filter(pa.array(held_out))), y[held_out], classes)
+            tested = evaluate(model.margins(table.filter(pa.array(held_out)), rows[held_out]), y[held_out], classes)
     model.metadata = {
         "crossent": __version__,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,6 +15,16 @@ and for new rows, in pieces if need be: ``encoder.transform(batch) for batch in 
 from crossent.table.encode import Encoder
 from crossent.table.read import read, read_table
 from crossent.table.schema import Column, Schema
-from crossent.table.target import classes_of, codes_of, with_target
+from crossent.table.target import classes_of, codes_of, rows_with_target, with_target
 
-__all__ = ["Column", "Encoder", "Schema", "classes_of", "codes_of", "read", "read_table", "with_target"]
+__all__ = [
+    "Column",
+    "Encoder",
+    "Schema",
+    "classes_of",
+    "codes_of",
+    "read",
+    "read_table",
+    "rows_with_target",
+    "with_target",
+]

@@ -6,7 +6,7 @@ own scale (``value = center + scale * x``); ``state()`` splits into JSON and arr
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from crossent.table import values
 from crossent.table.packed import pack, unpack
 
 Arrays = Mapping[str, np.ndarray]
+Rows: TypeAlias = "Sequence[int] | np.ndarray | None"  # where each row stands in its source, if not at its own place
 Block: TypeAlias = "np.ndarray | sparse.csr_matrix"
 RARE = 2  # a level seen in fewer rows than this shares one place with every other such level, and with new ones
 
@@ -51,7 +52,7 @@ class ColumnEncoder:
     def scale(self) -> np.ndarray:
         return np.ones(self.width)
 
-    def block(self, column: pa.ChunkedArray) -> Block:
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
         raise NotImplementedError
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -71,8 +72,10 @@ class Number(ColumnEncoder):
         self.per_row: int = 1 + missing
 
     @classmethod
-    def fit(cls, name: str, column: pa.ChunkedArray, *, indicator: bool = True) -> tuple["Number", np.ndarray]:
-        x = read_numbers(name, column)
+    def fit(
+        cls, name: str, column: pa.ChunkedArray, *, indicator: bool = True, rows: Rows = None
+    ) -> tuple["Number", np.ndarray]:
+        x = read_numbers(name, column, rows)
         present = x[~np.isnan(x)]
         mean, deviation = 0.0, 1.0
         if len(present) and (top := float(np.abs(present).max())):
@@ -85,8 +88,8 @@ class Number(ColumnEncoder):
         self = cls(name, mean, deviation or 1.0, indicator and len(present) < len(x))
         return self, self._block(x)
 
-    def block(self, column: pa.ChunkedArray) -> np.ndarray:
-        return self._block(read_numbers(self.name, column))
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> np.ndarray:
+        return self._block(read_numbers(self.name, column, rows))
 
     def _block(self, x: np.ndarray) -> np.ndarray:
         gone = np.isnan(x)
@@ -116,25 +119,27 @@ class Number(ColumnEncoder):
         return cls(name, float(meta["mean"]), float(meta["deviation"]), bool(meta["missing"]))
 
 
-def read_numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
+def read_numbers(name: str, column: pa.ChunkedArray, rows: Rows = None) -> np.ndarray:
     """Numbers, NaN for missing. Cells that hold no number count as missing, with a warning; all of them, an error."""
     x, bad = values.numbers(column)
-    _tell_unreadable(name, column, bad, len(x) - int(np.isnan(x).sum()), "number")
+    _tell_unreadable(name, column, bad, len(x) - int(np.isnan(x).sum()), "number", rows)
     infinite = np.flatnonzero(np.isinf(x))
     if len(infinite):
-        row = int(infinite[0])
         raise CrossentError(
-            f"column {name!r} has infinite values ({len(infinite):,}, the first in data row {row + 1:,}); "
+            f"column {name!r} has infinite values ({len(infinite):,}, the first in {_place(infinite[0], rows)}); "
             "empty those cells, or drop the column"
         )
     return x
 
 
-def _tell_unreadable(name: str, column: pa.ChunkedArray, bad: np.ndarray, good: int, kind: str) -> None:
+def _place(row: int, rows: Rows) -> str:
+    return f"data row {int(row if rows is None else rows[row]) + 1:,}"
+
+
+def _tell_unreadable(name: str, column: pa.ChunkedArray, bad: np.ndarray, good: int, kind: str, rows: Rows) -> None:
     if not len(bad):
         return
-    row = int(bad[0])
-    first = f"{str(values.plain(column)[row].as_py())[:40]!r} in data row {row + 1:,}"
+    first = f"{str(values.plain(column)[int(bad[0])].as_py())[:40]!r} in {_place(bad[0], rows)}"
     if not good:
         raise CrossentError(f"column {name!r} should hold {kind}s and holds none (first: {first}); check its kind")
     cells = "cell holds" if len(bad) == 1 else "cells hold"
@@ -165,7 +170,7 @@ class Category(ColumnEncoder):
         self = cls(name, pa.array(kept, pa.string()), rare, indicator and text.null_count > 0)
         return self, self._block(text)
 
-    def block(self, column: pa.ChunkedArray) -> Block:
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
         return self._block(values.levels(column))
 
     def _block(self, text: pa.ChunkedArray) -> Block:
@@ -210,16 +215,16 @@ class Date(ColumnEncoder):
         self.per_row = year.per_row + len(parts)
 
     @classmethod
-    def fit(cls, name: str, column: pa.ChunkedArray, *, format: str = "iso") -> tuple["Date", Block]:
-        when = cls._read(name, column, format)
+    def fit(cls, name: str, column: pa.ChunkedArray, *, format: str = "iso", rows: Rows = None) -> tuple["Date", Block]:
+        when = cls._read(name, column, format, rows)
         year, first = Number.fit(f"{name}.year", pc.year(when))
         wanted = ["month", "weekday", "hour"] if values.has_clock(when) else ["month", "weekday"]
         fitted = [Category.fit(f"{name}.{part}", cls._part(when, part), indicator=False) for part in wanted]
         self = cls(name, format, year, [part for part, _ in fitted])
         return self, self._joined(first, [block for _, block in fitted])
 
-    def block(self, column: pa.ChunkedArray) -> Block:
-        when = self._read(self.name, column, self.format)
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
+        when = self._read(self.name, column, self.format, rows)
         parts = [part.block(self._part(when, part.name.rpartition(".")[2])) for part in self.parts]
         return self._joined(self.year.block(pc.year(when)), parts)
 
@@ -228,9 +233,9 @@ class Date(ColumnEncoder):
         return sparse.hstack([sparse.csr_matrix(year), *parts], format="csr")
 
     @staticmethod
-    def _read(name: str, column: pa.ChunkedArray, format: str) -> pa.ChunkedArray:
+    def _read(name: str, column: pa.ChunkedArray, format: str, rows: Rows) -> pa.ChunkedArray:
         when, bad = values.dates(column, format)
-        _tell_unreadable(name, column, bad, len(when) - when.null_count, "date")
+        _tell_unreadable(name, column, bad, len(when) - when.null_count, "date", rows)
         return when
 
     @classmethod
@@ -293,7 +298,7 @@ class Text(ColumnEncoder):
                 continue
         raise CrossentError(f"column {name!r} is text without a single word; drop it")
 
-    def block(self, column: pa.ChunkedArray) -> Block:
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
         if not len(column):
             return sparse.csr_matrix((0, self.width))
         return self.vectorizer.transform(values.documents(column))
@@ -337,20 +342,20 @@ class Sparse(ColumnEncoder):
         self = cls(name, np.unique(np.concatenate(found)).astype(np.int64) if found else np.empty(0, np.int64))
         return self, self.block(column)
 
-    def block(self, column: pa.ChunkedArray) -> Block:
+    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
         if not len(column) or pa.types.is_null(column.type):
             return sparse.csr_matrix((len(column), self.width))
-        rows = pa.concat_arrays(column.chunks)
-        lengths = np.array(pc.fill_null(pc.list_value_length(pc.cast(rows, _as_list(rows.type))), 0))
-        entries = pc.list_flatten(pc.cast(rows, _as_list(rows.type)))
+        maps = pa.concat_arrays(column.chunks)
+        lengths = np.array(pc.fill_null(pc.list_value_length(pc.cast(maps, _as_list(maps.type))), 0))
+        entries = pc.list_flatten(pc.cast(maps, _as_list(maps.type)))
         keys = np.asarray(entries.field(0), dtype=np.int64)
         numbers = np.array(pc.fill_null(entries.field(1).cast(pa.float64()), 0.0))
         at = np.searchsorted(self.indices, keys)
         known = np.zeros(len(keys), dtype=bool)
         inside = at < len(self.indices)
         known[inside] = self.indices[at[inside]] == keys[inside]
-        row = np.repeat(np.arange(len(rows)), lengths)[known]
-        shape = (len(rows), len(self.indices))
+        row = np.repeat(np.arange(len(maps)), lengths)[known]
+        shape = (len(maps), len(self.indices))
         return sparse.csr_matrix(sparse.coo_matrix((numbers[known], (row, at[known])), shape=shape))
 
     @property

@@ -9,7 +9,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from crossent.errors import CrossentError
-from crossent.table.columns import ENCODERS, Block, ColumnEncoder
+from crossent.table.columns import ENCODERS, Block, ColumnEncoder, Rows
 from crossent.table.schema import Schema, listed
 from crossent.table.values import is_by_index, is_readable, plain
 
@@ -45,13 +45,17 @@ class Encoder:
         return cls.fit_transform(table, schema)[0]
 
     @classmethod
-    def fit_transform(cls, table: pa.Table, schema: Schema) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix]":
+    def fit_transform(
+        cls, table: pa.Table, schema: Schema, rows: Rows = None
+    ) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix]":
         """`fit`, and the design matrix of the same rows, as `transform` would give it, for half the work."""
         table = _as_table(table)
         schema.require(table.column_names)
         columns, blocks = [], []
         for column in schema.used:
-            options = {"format": column.format} if column.kind == "date" else {}
+            options: dict[str, Any] = {"format": column.format} if column.kind == "date" else {}
+            if column.kind in ("date", "number"):
+                options["rows"] = rows
             cells = _cells(table, column.name, column.kind)
             encoder, block = ENCODERS[column.kind].fit(column.name, cells, **options)
             columns.append(encoder)
@@ -59,8 +63,10 @@ class Encoder:
         self = cls(columns)
         return self, self._assemble(blocks)
 
-    def transform(self, table: pa.Table | pa.RecordBatch) -> np.ndarray | sparse.csr_matrix:
+    def transform(self, table: pa.Table | pa.RecordBatch, rows: Rows = None) -> np.ndarray | sparse.csr_matrix:
         """The design matrix (n, d), float64: CSR if `is_sparse`, else C-contiguous.
+
+        Messages name a row by its place in ``rows``, counted from 0 there, where the table is a part of its source.
 
         Raises
         ------
@@ -71,7 +77,7 @@ class Encoder:
         lacking = [column.name for column in self.columns if column.name not in table.column_names]
         if lacking:
             raise CrossentError(f"the table lacks {listed(lacking)}; it has {listed(table.column_names)}")
-        return self._assemble([column.block(_cells(table, column.name, column.kind)) for column in self.columns])
+        return self._assemble([column.block(_cells(table, column.name, column.kind), rows) for column in self.columns])
 
     def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
         if self.is_sparse:

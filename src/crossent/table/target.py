@@ -25,6 +25,11 @@ def with_target(table: pa.Table, target: str) -> pa.Table:
     return table.filter(present)
 
 
+def rows_with_target(table: pa.Table, target: str) -> np.ndarray:
+    """The positions of the rows whose target is there."""
+    return np.flatnonzero(pc.is_valid(_text(table, target)).to_numpy())
+
+
 def classes_of(table: pa.Table, target: str) -> list[Any]:
     """The classes of the target, sorted: int, float, bool or str, as the user has them.
 
@@ -50,7 +55,7 @@ def classes_of(table: pa.Table, target: str) -> list[Any]:
     return classes
 
 
-def codes_of(table: pa.Table, target: str, classes: Sequence[Any]) -> np.ndarray:
+def codes_of(table: pa.Table, target: str, classes: Sequence[Any], rows: np.ndarray | None = None) -> np.ndarray:
     """For each row the position of its class in `classes` (int64), -1 where the target is missing.
 
     Matched by value, whatever the type: ``1``, ``1.0`` and ``"1"`` are the class 1; ``True`` and ``"true"``, True.
@@ -58,7 +63,7 @@ def codes_of(table: pa.Table, target: str, classes: Sequence[Any]) -> np.ndarray
     Raises
     ------
     CrossentError
-        A value that is none of the classes, with its row.
+        A value that is none of the classes, with its row: its place in ``rows`` where those are given.
     """
     text = _text(table, target)
     keys = values.texts(pa.chunked_array([pa.array(classes)])).cast(pa.string())
@@ -73,7 +78,7 @@ def codes_of(table: pa.Table, target: str, classes: Sequence[Any]) -> np.ndarray
     if len(unknown):
         row = int(unknown[0])
         shown = ", ".join(map(repr, classes[:10])) + (", ..." if len(classes) > 10 else "")
-        where = f"{text[row].as_py()!r} in data row {row + 1:,}"
+        where = f"{text[row].as_py()!r} in data row {(row if rows is None else rows[row]) + 1:,}"
         raise CrossentError(f"target {target!r}: {where} is none of the classes {shown}")
     return codes
 
