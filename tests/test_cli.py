@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -178,6 +179,18 @@ def test_the_users_words_cannot_command_the_terminal(run, tmp_path):
     assert code == 0
     assert "\x1b[31m" not in out + err
     assert "when\N{REPLACEMENT CHARACTER}[31m" in out + err
+
+
+def test_a_huge_number_leaves_room_for_the_terms(run, tmp_path):
+    lines = Path("rows.csv").read_text().splitlines()
+    name = lines[0].split(",").index("age")
+    cells = lines[1].split(",")
+    cells[name] = "1e300"
+    (tmp_path / "huge.csv").write_text("\n".join([lines[0], ",".join(cells)]))
+    code, out, _ = run("explain", "model.safetensors", "--row", 1, tmp_path / "huge.csv")
+    assert code == 0
+    assert "age = 1e+300" in out
+    assert max(map(len, out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

@@ -114,18 +114,23 @@ def explanation(found: Any, top: int) -> RenderableType:
     for term in shown:
         given = f" [dim]= {term.given:.6g}[/]" if term.given != term.value else ""
         x = f"{term.value:.4g}"
-        rows.append([spelled(term.name) + given, f"{term.weight:+.4f}", x, *_product(term.product, largest)])
+        rows.append([spelled(term.name) + given, _signed(term.weight), x, *_product(term.product, largest)])
     if rest:
         total = math.fsum(term.product for term in rest)
         rows.append([f"[dim]{len(rest):,} smaller terms[/]", "", "", *_product(total, largest)])
     rows.append(["[dim]b, the intercept[/]", "", "", *_product(found.bias, largest)])
-    rows.append(["[bold]z, their sum[/]", "", "", f"[bold]{found.z:+.4f}[/]", ""])
+    rows.append(["[bold]z, their sum[/]", "", "", f"[bold]{_signed(found.z)}[/]", ""])
     return grid(rows, "|>>><")
+
+
+def _signed(value: float) -> str:
+    """Return a number with its sign and four decimals; one too large for the column, by its power of ten."""
+    return f"{value:+.4f}" if abs(value) < 1e9 else f"{value:+.4e}"
 
 
 def _product(product: float, largest: float) -> tuple[str, str]:
     cells = round(BAR * min(1.0, abs(product) / largest))
-    return f"{product:+.4f}", f"[{'green' if product >= 0 else 'red'}]{'━' * cells}[/]"
+    return _signed(product), f"[{'green' if product >= 0 else 'red'}]{'━' * cells}[/]"
 
 
 def probabilities(found: Any) -> str:
