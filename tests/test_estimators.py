@@ -394,6 +394,12 @@ def test_a_gap_is_never_negative():
             assert proof.dual < proof.objective
 
 
+def test_nobody_is_told_to_ask_for_a_gap_as_large_as_the_objective():
+    X, y = small_integers()
+    with pytest.warns(ConvergenceWarning, match="rounding.*divide the largest columns"):
+        LogisticRegression().fit(X * 1e100, y)
+
+
 @pytest.mark.parametrize("scale", [1e155, 1e200, 1e300])
 def test_values_whose_squares_overflow_leave_finite_weights_and_are_told(scale):
     X, y = small_integers()

@@ -94,9 +94,12 @@ class Certificate:
     def shortfall(self) -> str:
         """Say how a fit that did not converge ended, which gap it reached and was asked, and one remedy."""
         reached = f"{self.relative_gap:.2g}" if np.isfinite(self.relative_gap) else "not yet known"
+        outcome = Outcome(self.outcome)
+        if outcome is Outcome.STALLED and not self.relative_gap < 1.0:  # no tol to ask for: the scales are to blame
+            outcome = Outcome.OVERFLOW
         return (
             f"{self.outcome}. Relative gap reached {reached}, asked {self.tol:.2g}, after {self.n_iter} iterations; "
-            f"{REMEDIES[Outcome(self.outcome)]}."
+            f"{REMEDIES[outcome]}."
         )
 
     def __str__(self) -> str:
