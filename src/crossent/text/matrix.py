@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ Rows = tuple[Array, Array, Array]  # columns, counts, and how many each row has
 
 _NONE = np.zeros(0, np.int32)
 _NO_COUNTS = np.zeros(0, np.int32)
+_MANY = 1 << 23  # numbers of four bytes
 
 
 @dataclass
@@ -176,6 +178,7 @@ def assemble(
         weigh(columns, counts, lengths, of_count, idf, norm, columns, data)
         return data, columns, indptr
     ends = np.cumsum([0, *(len(columns) for columns, _, _ in counted.rows)])
+    _give_back(int(ends[-1]))
     narrow = ends[-1] <= np.iinfo(np.int32).max
     index = np.int32 if narrow else np.int64
     indptr = np.zeros(counted.n_rows + 1, index)
@@ -230,3 +233,17 @@ def _each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_work
             raise
 
     pool.run([guarded] * threads, threads)
+
+
+def _give_back(kept: int) -> None:
+    """Return freed memory to the system, when many numbers are kept beside it: the allocator would keep as much."""
+    if kept >= _MANY:
+        _malloc_trim()(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], Any]:
+    try:
+        return ctypes.CDLL(None).malloc_trim  # glibc's; takes milliseconds
+    except (AttributeError, OSError, TypeError):
+        return lambda _: None

@@ -9,10 +9,9 @@ Eight bytes are one little-endian number. Arrays read this way have eight bytes 
 
 from typing import Any
 
-from numba.core import cgutils
-from numba.core import types as _types
-from numba.core.extending import intrinsic as _intrinsic
-from numba.np.arrayobj import make_array
+from numba import types as _types
+from numba.core import cgutils  # as numba's manual on extending it does
+from numba.extending import intrinsic as _intrinsic
 
 types: Any = _types
 intrinsic: Any = _intrinsic  # called, an intrinsic takes no typing context, which a type checker cannot know
@@ -30,7 +29,7 @@ def borrowed(typing_context: Any, value: Any) -> Any:
 
 def _without_owners(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     if isinstance(kind, types.Array):
-        array = make_array(kind)(context, builder, value=value)
+        array = context.make_array(kind)(context, builder, value=value)
         array.meminfo = cgutils.get_null_value(array.meminfo.type)
         array.parent = cgutils.get_null_value(array.parent.type)
         return array._getvalue()
@@ -67,7 +66,7 @@ def store64(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
 
 
 def _pointer(context: Any, builder: Any, array: Any, value: Any, i: Any) -> Any:
-    start = make_array(array)(context, builder, value=value).data
+    start = context.make_array(array)(context, builder, value=value).data
     return builder.bitcast(builder.gep(start, [i]), context.get_value_type(types.uint64).as_pointer())
 
 
