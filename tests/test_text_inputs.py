@@ -184,6 +184,15 @@ def test_vocabulary_and_idf_may_be_set():
     assert ours.transform(["cat cat dog"]).toarray().tolist() == [[1, 2]]
 
 
+def test_weights_are_those_of_the_fit():
+    theirs, ours = reference.TfidfVectorizer().fit(TEXTS), TfidfVectorizer().fit(TEXTS)
+    for vectorizer in (theirs, ours):
+        vectorizer.set_params(norm="l1", sublinear_tf=True)
+    assert same(ours.transform(TEXTS), theirs.transform(TEXTS))
+    assert same(pickle.loads(pickle.dumps(ours)).transform(TEXTS), theirs.transform(TEXTS))
+    assert same(ours.fit_transform(TEXTS), theirs.fit(TEXTS).transform(TEXTS))
+
+
 def test_wrong_parameters_are_scikit_learns_to_refuse():
     for params in (
         {"ngram_range": (2, 1)},

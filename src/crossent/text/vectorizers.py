@@ -88,6 +88,7 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
     """
 
     _idf: Array | None = None
+    _weights: tuple[Any, Any] | None = None  # norm and sublinear_tf as they were when fitted, which scikit-learn keeps
 
     def __init__(
         self,
@@ -179,11 +180,12 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
         self._idf = None
 
     def _take_over(self) -> None:
+        self._weights = self.norm, self.sublinear_tf
         self._idf = super().idf_ if self.use_idf else None
 
     def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
         counted = super()._learn(raw_documents, analysis)
-        self._idf = None
+        self._idf, self._weights = None, (self.norm, self.sublinear_tf)
         if self.use_idf:
             df = counted.documents_with().astype(self._value_type())
             df += float(self.smooth_idf)
@@ -199,11 +201,10 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
 
     def _arrays(self, counted: matrix.Counted) -> tuple[Array, Array, Array]:
         dtype = self._value_type()
-        of_count = None
-        if self.sublinear_tf:
-            of_count = sublinear(counted.largest(), dtype)
+        norm, is_sublinear = self._weights or (self.norm, self.sublinear_tf)
+        of_count = sublinear(counted.largest(), dtype) if is_sublinear else None
         idf = None if self._idf is None else self._idf.astype(dtype, copy=False)
-        return matrix.assemble(counted, dtype, of_count, idf, _NORMS[self.norm], cores(self.n_jobs))
+        return matrix.assemble(counted, dtype, of_count, idf, _NORMS[norm], cores(self.n_jobs))
 
 
 class HashingVectorizer(sklearn_text.HashingVectorizer):
