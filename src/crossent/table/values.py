@@ -32,6 +32,7 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
 
 
 def is_text(type_: pa.DataType) -> bool:
+    """Whether cells of this type are text."""
     return pa.types.is_string(type_) or pa.types.is_large_string(type_)
 
 
