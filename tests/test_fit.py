@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -45,6 +46,16 @@ def test_reaches_the_gap_it_certifies(problem, solver):
     assert certificate.relative_gap <= 1e-8
     assert certificate.objective == pytest.approx(objective_at(problem, result), rel=1e-11)
     assert certificate.objective - best.certificate.objective <= certificate.gap + 1e-12 * certificate.objective
+
+
+@pytest.mark.parametrize("solver", SMOOTH)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=repr)
+def test_no_step_raises_the_objective(problem, solver):
+    skip_what_dual_cannot(problem, solver)
+    trace = []
+    fit(problem.X, problem.y, solver=solver, on_step=trace.append, **{**problem.keywords, "C": 1e4})
+    for before, after in itertools.pairwise(step.objective for step in trace):
+        assert after <= before * (1 + 1e-11)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -25,6 +25,7 @@ SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin tha
 SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative to the largest move
 LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
 SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
+NO_RISE = 1e-12  # of the objective: a step may raise it by its rounding, not by more
 MIN_LENGTH = 2.0**-40
 ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
 LARGE_MOVE = 100.0  # of a margin: adding more to it may lose more than 1e-14 of it
@@ -306,12 +307,12 @@ def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> flo
     """Return a step length by Newton's method in one dimension, from 1, kept inside a bracket of the minimum."""
     l2 = objective.penalty.l2
     pull, bend = float((l2 * point.w * v).sum()), float((l2 * v * v).sum())
-    slope_at_0 = float((point.gradient * v).sum())
+    slope_at_0, penalty = float((point.gradient * v).sum()), objective.penalty.value(point.w)
     t, low, high = 1.0, 0.0, np.inf
     for _ in range(30):
-        _, slope, second = objective.along(point, dz, t)
-        slope, second = slope + pull + t * bend, second + bend
-        if abs(slope) <= 0.1 * abs(slope_at_0):
+        loss, slope, second = objective.along(point, dz, t)
+        value, slope, second = loss + penalty + t * (pull + t * bend / 2.0), slope + pull + t * bend, second + bend
+        if abs(slope) <= 0.1 * abs(slope_at_0) and value <= point.value + NO_RISE * abs(point.value):
             break
         low, high = (t, high) if slope < 0.0 else (low, t)
         newton = t - slope / second if second > 0.0 else np.inf
