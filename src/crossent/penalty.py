@@ -40,10 +40,6 @@ class Penalty:
         over = np.maximum(np.abs(u) - self.l1, 0.0)
         return float((over**2 / (2.0 * np.where(self.l2 > 0.0, self.l2, np.inf))).sum())
 
-    def prox(self, u: Array, step: Array) -> Array:
-        """Return argmin_w (w - u)^2 / (2 step) + penalty(w): soft thresholding, then shrinking."""
-        return np.sign(u) * np.maximum(np.abs(u) - step * self.l1, 0.0) / (1.0 + step * self.l2)
-
     def dual_scale(self, u: Array) -> float:
         """Return the largest theta <= 1 at which theta u is dual feasible: |theta u| <= l1 where l2 is zero."""
         if self.smooth:

@@ -56,6 +56,7 @@ def blocks_of(vectorizer: Any, documents: Any, surrogates: bool = True) -> tuple
 
 
 def sparse(arrays: tuple[Array, Array, Array], n_columns: int) -> Any:
+    """Return the CSR matrix of (data, indices, indptr), an array or a matrix as scikit-learn is set."""
     kind = sp.csr_array if get_config()["sparse_interface"] == "sparray" else sp.csr_matrix
     X = kind(arrays, shape=(len(arrays[2]) - 1, n_columns))
     X.has_canonical_format = True  # sorted, each column once
