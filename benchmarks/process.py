@@ -86,7 +86,8 @@ class Library:
         self.loaded.clear()
 
     def _start(self, interpreter: str) -> None:
-        variables = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.threads)), "PYTHONPATH": str(ROOT)}
+        variables = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.threads))}
+        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src")])  # this checkout, wherever installed
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [interpreter, "-m", "benchmarks.worker", self.module], cwd=ROOT, env=variables, text=True, bufsize=1,
