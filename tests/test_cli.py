@@ -169,6 +169,25 @@ def test_explain(run):
     assert sum(term["product"] for term in found["terms"]) + found["bias"] == pytest.approx(found["z"])
 
 
+def test_explain_shows_each_word_of_a_text_as_strong_as_its_share_of_z(run, monkeypatch):
+    text = "good \x1b[2J[bold]film[/] of İSTANBUL, awful plot"
+    found = json.loads(run("explain", "model.safetensors", text, "--json")[1])
+    [shown] = found["texts"]
+    assert [text[span["start"] : span["end"]] for span in shown["spans"]] == [span["token"] for span in shown["spans"]]
+    products = [term["product"] for term in found["terms"] if term["name"].startswith("words:")]
+    assert sum(span["contribution"] for span in shown["spans"]) == pytest.approx(sum(products))
+    plain = run("explain", "model.safetensors", text)[1]
+    assert re.search(r"\++good \ufffd\[2J\[bold\][+-]*film\[/\] of İSTANBUL, -+awful [+-]*plot\n", plain)
+    assert "raises z by this or more" in plain
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    coloured = run("explain", "model.safetensors", text)[1]
+    assert ANSI.sub("", coloured).splitlines()[3] == text.replace("\x1b", "\ufffd")
+    assert re.search(r"\x1b\[1;30;\d+mgood\x1b\[0m", coloured)
+    assert re.search(r"\x1b\[(4;)?(30;)?[34]1mawful\x1b\[0m", coloured)
+    assert "\x1b[2J" not in coloured
+
+
 def test_the_users_words_cannot_command_the_terminal(run, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("when\x1b[31m,y\n" + "1,a\n2,b\n" * 30)

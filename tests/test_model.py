@@ -103,6 +103,23 @@ def test_an_explanation_shows_numbers_on_their_own_scale(trained):
     assert model.explain("good film").missing == ["age", "job", "when"]
 
 
+def test_the_words_of_a_text_share_what_its_terms_add_to_z(trained):
+    model, _ = trained
+    text = "Good film! GOOD plot, ... unheard-of awful"
+    found = model.explain({"age": 61.5, "words": text})
+    [shown] = found.texts
+    assert (shown.column, shown.text) == ("words", text)
+    assert [span.token for span in shown.spans] == ["Good", "film", "GOOD", "plot", "unheard", "of", "awful"]
+    assert all(text[span.start : span.end] == span.token for span in shown.spans)
+    product = {term.name: term.product for term in found.terms}
+    goods = product["words:good"] / 2 + (product.get("words:good film", 0) + product.get("words:film good", 0)) / 2
+    assert shown.spans[0].contribution == pytest.approx(product["words:good"] / 2 + product["words:good film"] / 2)
+    assert shown.spans[0].contribution != pytest.approx(goods)  # the pairs of the other good are not its own
+    of_text = [product for name, product in product.items() if name.startswith("words:")]
+    assert math.fsum(span.contribution for span in shown.spans) == pytest.approx(math.fsum(of_text))
+    assert model.explain({"age": 61.5}).texts == []
+
+
 def test_weights_are_those_of_the_features_by_class(trained):
     model, _ = trained
     for k, (label, found) in enumerate(model.weights(top=None).items()):

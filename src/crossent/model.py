@@ -18,7 +18,7 @@ from crossent.certificate import Certificate
 from crossent.errors import CrossentError
 from crossent.metrics import Evaluation, decide, evaluate
 from crossent.scoring import margins, probabilities
-from crossent.table import Encoder, Schema, codes_of, read, read_table, rows_with_target, with_target
+from crossent.table import Encoder, Highlight, Schema, codes_of, read, read_table, rows_with_target, with_target
 
 Array = NDArray[Any]
 
@@ -59,6 +59,9 @@ class Explanation:
         Of each class.
     missing : list of str
         Columns the model uses that were not given.
+    texts : list of Highlight
+        Of each text column that was given: its name, the text, and its words as spans (start, end, token,
+        contribution). The products of a text's terms are shared by the words they cover, and add up to the same.
     """
 
     label: Any
@@ -68,11 +71,13 @@ class Explanation:
     prediction: Any
     probabilities: dict[Any, float]
     missing: list[str]
+    texts: list[Highlight]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as plain values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"terms": [term._asdict() for term in self.terms]}
+        texts = [text._asdict() | {"spans": [span._asdict() for span in text.spans]} for text in self.texts]
+        return values | {"terms": [term._asdict() for term in self.terms], "texts": texts}
 
     def __str__(self) -> str:
         shown = [f"{term.product:+10.4f}  {term.name}" for term in self.terms[:10]]
@@ -194,6 +199,7 @@ class Model:
         stored.eliminate_zeros()
         columns, x = stored.indices, stored.data
         products = self.coef[k, columns] * x
+        texts = [text for text in self.encoder.highlights(table, columns, products) if text.column not in missing]
         order = np.lexsort((columns, -np.abs(products)))
         columns, x, products = columns[order], x[order], products[order]
         given = self.encoder.center[columns] + self.encoder.scale[columns] * x
@@ -207,6 +213,7 @@ class Model:
             prediction=self.classes[int(decide(z)[0])],
             probabilities=dict(zip(self.classes, probabilities(z)[0].tolist(), strict=True)),
             missing=missing,
+            texts=texts,
         )
         _check_sum(explanation)
         return explanation

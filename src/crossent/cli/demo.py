@@ -54,10 +54,10 @@ def demo(
     if json:
         print_json(train.report(model, output) | {"explanation": found.as_dict() | {"text": review}})
     elif not quiet:
-        from crossent.cli.terminal import out, spelled
+        from crossent.cli.terminal import out
 
         train.show(model, output)
-        out().print(f"\n[bold]One of the reviews held out, explained[/]\n\n  [italic]{spelled(review)}[/]")
+        out().print("\n[bold]One of the reviews held out, explained[/]")
         explain.show(found, 10)
         out().print("\nNow yours:  crossent train FILE --target COLUMN\n")
 

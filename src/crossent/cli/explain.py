@@ -24,6 +24,8 @@ def explain(
 ) -> None:
     """Show the terms of z for one text or one row, the largest first.
 
+    The words of a text are shown as strong as their share of z.
+
     [bold]Examples[/]
 
       crossent explain model.safetensors "A gripping first hour, then a terrible ending."
@@ -55,6 +57,9 @@ def show(found, top: int) -> None:
     if found.missing:
         note(f"not given, so taken as missing: {', '.join(found.missing)}")
     console.print(f"\n{look.probabilities(found)}\n")
+    if found.texts:
+        console.print(look.highlighted(found.texts, marks=console.no_color or console.color_system is None))
+        console.print()
     console.print(look.explanation(found, top))
     how = "sigma(z)" if len(found.probabilities) == 2 else "softmax(z)"
     chance = found.probabilities[found.label]

@@ -11,11 +11,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from crossent.cli.terminal import spelled
+from crossent.cli.terminal import printable, spelled
 
 MOST_CLASSES = 8  # that a confusion matrix shows on a terminal
 WIDEST_NAME = 44
 BAR = 12
+SHADES = (0.05, 0.25, 0.5, 0.75)  # of the largest share of z that a word has: from here on the next shade
 
 
 def indented(part: RenderableType) -> RenderableType:
@@ -121,6 +122,37 @@ def explanation(found: Any, top: int) -> RenderableType:
     rows.append(["[dim]b, the intercept[/]", "", "", *_product(found.bias, largest)])
     rows.append(["[bold]z, their sum[/]", "", "", f"[bold]{_signed(found.z)}[/]", ""])
     return grid(rows, "|>>><")
+
+
+def highlighted(texts: Sequence[Any], marks: bool) -> RenderableType:
+    """Return texts whose words look as strong as their share of z is, and the legend; ``marks``: without colour."""
+    top = max((abs(span.contribution) for text in texts for span in text.spans), default=0.0)
+    parts = []
+    for text in texts:
+        shown, at = Text(), 0
+        if len(texts) > 1:
+            shown.append(f"{printable(text.column)}: ", "dim")
+        for span in text.spans:
+            shown.append(printable(text.text[at : span.start]))
+            shown.append_text(_shaded(text.text[span.start : span.end], span.contribution, top, marks))
+            at = span.end
+        parts += [shown.append(printable(text.text[at:])), Text()]
+    if top:
+        for side, does in ((top, "raises"), (-top, "lowers")):
+            steps = [side * shade for shade in SHADES]
+            scale = [_shaded(f"{abs(z):.4f}" if marks else _signed(z), z, top, marks) for z in steps]
+            parts.append(Text("  ").join(scale).append(f"  {does} z by this or more", "dim"))
+    return Group(*parts)
+
+
+def _shaded(word: str, share: float, top: float, marks: bool) -> Text:
+    """Return a word in the shade of its share: one side bold, the other underlined, both marked where asked."""
+    level = sum(abs(share) >= shade * top for shade in SHADES)
+    if not level or not top:
+        return Text(printable(word))
+    hue, line, mark = ("green", "bold", "+") if share > 0.0 else ("red", "underline", "-")
+    style = (hue, f"{line} {hue}", f"{line} black on {hue}", f"{line} black on bright_{hue}")[level - 1]
+    return Text(mark * level * marks).append(printable(word), style)
 
 
 def _signed(value: float) -> str:

@@ -45,7 +45,12 @@ def note(text: str) -> None:
 
 def spelled(value: Any) -> str:
     """Return a value of the user's, safe to print: no markup of ours, no control characters for the terminal."""
-    return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", str(value)))
+    return escape(printable(value))
+
+
+def printable(value: Any) -> str:
+    """Return a value of the user's without control characters for the terminal, each replaced by one sign."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", str(value))
 
 
 @contextmanager

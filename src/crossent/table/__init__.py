@@ -12,7 +12,7 @@ In order::
 and for new rows, in pieces if need be: ``encoder.transform(batch) for batch in read(source)``.
 """
 
-from crossent.table.encode import Encoder
+from crossent.table.encode import Encoder, Highlight
 from crossent.table.read import read, read_table
 from crossent.table.schema import Column, Schema
 from crossent.table.target import classes_of, codes_of, rows_with_target, with_target
@@ -20,6 +20,7 @@ from crossent.table.target import classes_of, codes_of, rows_with_target, with_t
 __all__ = [
     "Column",
     "Encoder",
+    "Highlight",
     "Schema",
     "classes_of",
     "codes_of",

@@ -17,6 +17,7 @@ from scipy import sparse
 from crossent.errors import CrossentError, DataWarning
 from crossent.table import values
 from crossent.table.packed import pack, unpack
+from crossent.text.shares import Span, Words, spread
 
 Arrays = Mapping[str, np.ndarray]
 Rows: TypeAlias = "Sequence[int] | np.ndarray | None"  # where each row stands in its source, if not at its own place
@@ -313,6 +314,11 @@ class Text(ColumnEncoder):
 
     def names_of(self, features: np.ndarray) -> list[str]:
         return [f"{self.name}:{term}" for term in self.vectorizer.names_of(features)]
+
+    def spans(self, document: str, features: np.ndarray, products: np.ndarray) -> list[Span]:
+        """The words of a document, each with its share of the products w_j x_j of some features of the block."""
+        terms = self.vectorizer.names_of(features)
+        return spread(document, Words(), dict(zip(terms, products.tolist(), strict=True)))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, self.vectorizer.to_arrays()

@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
 from crossent.errors import CrossentError
-from crossent.table.columns import ENCODERS, Block, ColumnEncoder, Rows
+from crossent.table.columns import ENCODERS, Block, ColumnEncoder, Rows, Text
 from crossent.table.schema import Schema, listed
-from crossent.table.values import is_by_index, is_readable, plain
+from crossent.table.values import documents, is_by_index, is_readable, plain
+from crossent.text.shares import Span
 
 _DENSE = 0.25  # from this share of stored entries on, a dense matrix is the smaller and the faster one
+
+
+class Highlight(NamedTuple):
+    """A text, and its words with their shares of z."""
+
+    column: str
+    text: str
+    spans: list[Span]
 
 
 class Encoder:
@@ -117,6 +126,18 @@ class Encoder:
             for place, name in zip(at, column.names_of(wanted[at] - start), strict=True):
                 names[place] = name
         return names
+
+    def highlights(self, table: pa.Table, features: np.ndarray, products: np.ndarray) -> list[Highlight]:
+        """The texts of a table of one row, with the words' shares of the products w_j x_j of its features."""
+        found = []
+        edges = np.cumsum([0, *(column.width for column in self.columns)])
+        for start, end, column in zip(edges[:-1], edges[1:], self.columns, strict=True):
+            if isinstance(column, Text):
+                mine = (features >= start) & (features < end)
+                document = documents(_cells(table, column.name, column.kind))[0].as_py()
+                spans = column.spans(document, features[mine] - start, products[mine])
+                found.append(Highlight(column.name, document, spans))
+        return found
 
     @cached_property
     def center(self) -> np.ndarray:

@@ -27,8 +27,7 @@ class HashedNames:
     def of(cls, terms: Iterable[str], totals: Array, n_features: int) -> HashedNames:
         """Return the names of the terms' columns, given how often each term occurs; among equals the first wins."""
         encoded = [term.encode() for term in terms]
-        data, offsets = _joined(encoded)
-        columns = hash_strings(np.append(data, np.zeros(PADDING, np.uint8)), offsets, n_features)
+        columns = _hashed(encoded, n_features)
         order = np.lexsort((-totals, columns))
         winners = order[np.append(True, np.diff(columns[order]) != 0)[: len(order)]]
         return cls(columns[winners], *_joined([encoded[k] for k in winners]))
@@ -52,6 +51,16 @@ class HashedNames:
     def from_arrays(cls, arrays: Mapping[str, Array]) -> HashedNames:
         """Return the names of :meth:`to_arrays`."""
         return cls(arrays["columns"], arrays["data"], arrays["offsets"])
+
+
+def columns_of(terms: Iterable[str], n_features: int) -> Array:
+    """Return the column of each term."""
+    return _hashed([term.encode() for term in terms], n_features)
+
+
+def _hashed(encoded: list[bytes], n_features: int) -> Array:
+    data, offsets = _joined(encoded)
+    return hash_strings(np.append(data, np.zeros(PADDING, np.uint8)), offsets, n_features)
 
 
 def _joined(encoded: list[bytes]) -> tuple[Array, Array]:
