@@ -108,9 +108,8 @@ def highlight(vectorizer: Any, document: str, weights: Any) -> list[Span]:
     """
     v = vectorizer
     if v.analyzer != "word" or v.strip_accents or v.preprocessor is not None or v.tokenizer is not None:
-        raise CrossentError(
-            "only words are highlighted: give a vectorizer with analyzer='word' and no preprocessor, tokenizer, strip_accents"
-        )
+        wanted = "analyzer='word' and no preprocessor, tokenizer or strip_accents"
+        raise CrossentError(f"only words are highlighted: give a vectorizer with {wanted}")
     words = Words(v.token_pattern, v.lowercase, v.ngram_range, frozenset(v.get_stop_words() or ()))
     X = v.transform([document])
     products = np.asarray(weights)[X.indices] * X.data
