@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from crossent.design import as_design
+from crossent.equations import cross_entropy, sigmoid
+from crossent.margins import Middle
 from problems import STORAGES
 
 SHAPES = [(1, 1), (50, 7), (3000, 90), (40, 3000), (30000, 5)]
@@ -28,14 +30,15 @@ def test_products(storage, intercept, classes):
         np.testing.assert_allclose(design.dot(v), full @ v, atol=1e-9)
         np.testing.assert_allclose(design.tdot(r), full.T @ r, atol=1e-9)
         np.testing.assert_allclose(design.squares(r), (full * full).T @ r, atol=1e-9)
-
-        def middle(rows, t, r=r):
-            t *= r[rows]
-            return float(t.sum())
-
-        product, total = design.sandwich(v, middle)
-        np.testing.assert_allclose(product, full.T @ (r * (full @ v)), atol=1e-8)
-        assert total == pytest.approx((r * (full @ v)).sum(), abs=1e-8)
+        if not classes:
+            kept, s = np.empty(len(X)), np.ones(len(X))
+            product, _ = design.sandwich(v, Middle(True, r, s, kept))
+            np.testing.assert_allclose(product, full.T @ (r * (full @ v)), atol=1e-8)
+            np.testing.assert_allclose(kept, full @ v, atol=1e-9)
+            y = (r > 0.0).astype(float)
+            product, loss = design.sandwich(v, Middle(False, y, s))
+            np.testing.assert_allclose(product, full.T @ (sigmoid(full @ v) - y), atol=1e-8)
+            assert loss == pytest.approx(cross_entropy(full @ v, y).sum())
         if not classes and shape[1] < 1000:
             h = np.abs(r)
             np.testing.assert_allclose(design.gram(h), full.T @ (h[:, None] * full), atol=1e-8)
@@ -61,7 +64,7 @@ def test_same_bits_for_any_number_of_threads(storage):
         assert many.threads == 3
         assert np.array_equal(one.dot(v), many.dot(v))
         assert np.array_equal(one.tdot(r), many.tdot(r))
-        assert np.array_equal(one.sandwich(v, lambda _, t: None)[0], many.sandwich(v, lambda _, t: None)[0])
+        assert np.array_equal(one.sandwich(v, Middle(True, r, r))[0], many.sandwich(v, Middle(True, r, r))[0])
         if X.shape[1] < 1000:
             assert np.array_equal(one.gram(r), many.gram(r))
 

@@ -96,6 +96,7 @@ def test_scalars_and_shapes():
     assert isinstance(crossent.sigmoid(0.3), float)
     assert crossent.sigmoid(np.zeros((3, 2))).shape == (3, 2)
     assert crossent.cross_entropy(np.zeros((3, 1)), [0.0, 1.0]).shape == (3, 2)
+    assert crossent.sigmoid(np.zeros(1)).tolist() == [0.5]
 
 
 def test_softmax_against_high_precision():

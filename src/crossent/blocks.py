@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -46,17 +47,32 @@ def split_by_weight(ends: NDArray[Any], pieces: int) -> list[slice]:
 
 
 def run(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Call every task, on up to ``threads`` threads, and return their results in order. An exception is raised here."""
+    """Call every task, on up to ``threads`` threads, and return their results in order. An exception is raised here.
+
+    This thread works too, and each takes the next task when it is free.
+    """
     if threads <= 1 or len(tasks) <= 1:
         return [task() for task in tasks]
-    pool = _pool(os.getpid(), threads)
-    futures = [pool.submit(task) for task in tasks]
+    results: dict[int, T] = {}
+    waiting = deque(enumerate(tasks))
+
+    def work() -> None:
+        while True:
+            try:
+                number, task = waiting.popleft()
+            except IndexError:
+                return
+            results[number] = task()
+
+    helpers = [_pool(os.getpid(), threads - 1).submit(work) for _ in range(min(threads, len(tasks)) - 1)]
     try:
-        return [future.result() for future in futures]
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+        work()
+    finally:
+        waiting.clear()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+    return [results[number] for number in range(len(tasks))]
 
 
 @cache

@@ -9,7 +9,7 @@ Each product is one pass over X. ``sandwich`` does both in one read of each bloc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
 from crossent.columns import Columns, gather
-from crossent.jit import kernel
+from crossent.dense import add_products, block_rows, both_products, dot_into
+from crossent.margins import Middle
+from crossent.sparse import compressed_dot, outer_products, repeats, scatter
 
 Array = NDArray[np.float64]
-Middle = Callable[[slice, Array], float | None]
 
 PRODUCT_SPEED = 16  # multiply-adds of a matrix product in the time of one of a pass, which memory bounds
 SMALL = 1 << 17  # values of X below which threads cost more than they give
@@ -61,7 +62,7 @@ class Design(ABC):
 
     @abstractmethod
     def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
-        """Return X.T @ t and the sum of what ``middle`` returned, where ``middle(rows, t)`` alters t = X[rows] @ v."""
+        """Return X.T @ t and the loss, where t = X @ v once ``middle`` has altered it."""
 
     @abstractmethod
     def tdot(self, r: Array) -> Array:
@@ -130,6 +131,16 @@ class DenseDesign(Design):
     def _block(self, rows: slice | NDArray[np.intp]) -> Array:
         return np.asarray(self.X[rows], dtype=np.float64)
 
+    def _plain(self, rows: slice) -> Iterator[tuple[slice, Array]]:
+        """Yield rows as the loops take them: all at once where X is stored so; else the blocks that they would make."""
+        if self.X.dtype == np.float64 and self.X.flags.c_contiguous:
+            yield rows, self.X[rows]
+            return
+        size = block_rows(self.columns)
+        for low in range(rows.start, rows.stop, size):
+            b = slice(low, min(rows.stop, low + size))
+            yield b, np.ascontiguousarray(self.X[b], dtype=np.float64)
+
     def _margin(self, block: Array, v: Array) -> Array:
         return block @ v[:-1] + v[-1] if self.intercept else block @ v
 
@@ -138,21 +149,27 @@ class DenseDesign(Design):
         z = np.empty((self.n, *v.shape[1:]))
 
         def fill(rows: slice) -> None:
-            for b in self._blocks(rows):
-                z[b] = self._margin(self._block(b), v)
+            if v.ndim == 1:
+                for b, block in self._plain(rows):
+                    dot_into(block, v, v[-1] if self.intercept else 0.0, z[b])
+            else:
+                for b in self._blocks(rows):
+                    z[b] = self._margin(self._block(b), v)
 
         self.over_rows(fill)
         return z
 
     def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
-        """Return X.T @ t and the sum of what ``middle`` returned, in one read of X."""
+        """Return X.T @ t and the loss, where t = X @ v once ``middle`` has altered it: one read of X."""
 
         def piece(rows: slice) -> tuple[Array, float]:
+            if v.ndim == 1:
+                return self._both_products(rows, v, middle)
             out, total = np.zeros_like(v), 0.0
             for b in self._blocks(rows):
                 block = self._block(b)
                 t = self._margin(block, v)
-                total += middle(b, t) or 0.0
+                total += middle(b, t)
                 out[: self.columns] += block.T @ t
                 if self.intercept:
                     out[-1] += t.sum(axis=0)
@@ -161,10 +178,21 @@ class DenseDesign(Design):
         parts = self.over_rows(piece)
         return in_order([part for part, _ in parts]), sum(total for _, total in parts)
 
+    def _both_products(self, rows: slice, v: Array, middle: Middle) -> tuple[Array, float]:
+        out, start, loss = np.zeros(self.columns + 1), v[-1] if self.intercept else 0.0, 0.0
+        for b, block in self._plain(rows):
+            loss += both_products(block, v, start, middle.bends, middle.a[b], middle.s[b], middle.kept[b], out)
+        return out[: self.width], loss
+
     def tdot(self, r: Array) -> Array:
         """Return X.T @ r, of shape (width,) or (width, K)."""
 
         def piece(rows: slice) -> Array:
+            if r.ndim == 1:
+                out = np.zeros(self.columns)
+                for b, block in self._plain(rows):
+                    add_products(block, r[b], out)
+                return out
             return in_order([self._block(b).T @ r[b] for b in self._blocks(rows)])
 
         return self._with_ones(in_order(self.over_rows(piece)), r)
@@ -216,7 +244,7 @@ class SparseDesign(Design):
 
     def __init__(self, X: Any, *, intercept: bool = True, n_jobs: int | None = None):
         X = X if X.format in {"csr", "csc"} else X.tocsr()
-        if not X.has_canonical_format and _repeats(X.indptr, X.indices, np.full(max(X.shape), -1)):
+        if not X.has_canonical_format and repeats(X.indptr, X.indices, np.full(max(X.shape), -1)):
             X = X.copy()
             X.sum_duplicates()
         if X.dtype not in {np.dtype(np.float64), np.dtype(np.float32)}:
@@ -261,16 +289,16 @@ class SparseDesign(Design):
     def _dot_into(self, v: Array, start: Array, z: Array, rows: slice) -> None:
         z[:] = start
         X = self.rows
-        _compressed_dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
+        compressed_dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
 
     def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
-        """Return X.T @ t and the sum of what ``middle`` returned, in one read of X."""
+        """Return X.T @ t and the loss, where t = X @ v once ``middle`` has altered it: one read of X."""
         start = v[-1] if self.intercept else np.zeros(v.shape[1:])[()]
 
         def piece(rows: slice) -> tuple[Array, float]:
             t = np.empty((rows.stop - rows.start, *v.shape[1:]))
             self._dot_into(v, start, t, rows)
-            total = middle(rows, t) or 0.0
+            total = middle(rows, t)
             out = np.zeros_like(v)
             self._add_products(t, out, rows, squared=False)
             if self.intercept:
@@ -299,7 +327,7 @@ class SparseDesign(Design):
 
     def _add_products(self, r: Array, out: Array, rows: slice, squared: bool) -> None:
         X = self.rows
-        _scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, r, out, squared)
+        scatter(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, r, out, squared)
 
     def gram(self, h: Array) -> Array:
         """Return X.T @ diag(h) @ X, summed from the outer products of the rows."""
@@ -308,7 +336,7 @@ class SparseDesign(Design):
 
         def piece(rows: slice) -> Array:
             lower = np.zeros((self.columns, self.columns))
-            _outer_products(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, h[rows], lower)
+            outer_products(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, h[rows], lower)
             return lower
 
         lower = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
@@ -334,60 +362,3 @@ class SparseDesign(Design):
         pieces = split_by_weight(indptr, max(1, min(MAX_PIECES, len(data) // BLOCK_VALUES)))
         run([lambda c=c: fill(c) for c in pieces], self.threads)  # type: ignore[misc]
         return Columns(indptr, indices, data)
-
-
-@kernel
-def _repeats(indptr, indices, seen):
-    """Tell whether a compressed row (or column) holds an index twice; ``seen`` starts at -1 for every index."""
-    for i in range(indptr.size - 1):
-        for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            if seen[j] == i:
-                return True
-            seen[j] = i
-    return False
-
-
-@kernel
-def _compressed_dot(indptr, indices, data, v, out, squared):
-    """Add to each out[i] the product of compressed row (or column) i with v; the entries of X squared if asked."""
-    for i in range(out.shape[0]):
-        if out.ndim == 1:
-            total = 0.0
-            for e in range(indptr[i], indptr[i + 1]):
-                x = data[e]
-                total += (x * x if squared else x) * v[indices[e]]
-            out[i] += total
-        else:
-            for e in range(indptr[i], indptr[i + 1]):
-                x = data[e]
-                x = x * x if squared else x
-                j = indices[e]
-                for k in range(out.shape[1]):
-                    out[i, k] += x * v[j, k]
-
-
-@kernel
-def _scatter(indptr, indices, data, r, out, squared):
-    """Add X.T @ r of a block of compressed rows to out; the entries of X squared if asked."""
-    for i in range(r.shape[0]):
-        for e in range(indptr[i], indptr[i + 1]):
-            x = data[e]
-            x = x * x if squared else x
-            j = indices[e]
-            if r.ndim == 1:
-                out[j] += x * r[i]
-            else:
-                for k in range(r.shape[1]):
-                    out[j, k] += x * r[i, k]
-
-
-@kernel
-def _outer_products(indptr, indices, data, h, lower):
-    """Add the lower triangle of sum_i h_i x_i x_i.T."""
-    for i in range(h.size):
-        for e in range(indptr[i], indptr[i + 1]):
-            a, x = indices[e], h[i] * data[e]
-            for f in range(indptr[i], e + 1):
-                b = indices[f]
-                lower[max(a, b), min(a, b)] += x * data[f]

@@ -192,9 +192,10 @@ def _each(which, a, b, out):
 
 
 def _apply(which: int, a: ArrayLike, b: ArrayLike = 0.0) -> Any:
-    a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-    out = np.empty(a.shape)
-    _each(which, a.ravel(), b.ravel(), out.reshape(-1))
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    a, b = (x.ravel() if x.shape == out.shape else np.broadcast_to(x, out.shape).flatten() for x in (a, b))
+    _each(which, a, b, out.reshape(-1))
     return out if out.ndim else float(out)
 
 

@@ -6,7 +6,10 @@ weights of the rows. Each kernel reads its block once. None of them sees the dat
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from crossent.equations import (
     conjugate_at,
@@ -21,22 +24,25 @@ from crossent.jit import kernel
 
 
 @kernel
-def loss_and_residual(z, y, s, r):
-    """Write the weighted residual s (sigma(z) - y), or s (p_k - y_k), into r; return the weighted loss. r may be z."""
+def loss_and_residual(t, y, s):
+    """Replace margins t by weighted residuals s (sigma(t) - y), or s (p_k - y_k); return the weighted loss.
+
+    In place: with a second array, which may be the same one, the loop would not vectorise.
+    """
     total = 0.0
-    if z.ndim == 1:
-        for i in range(z.size):
-            zi, yi, si = z[i], y[i], s[i]
-            total += si * loss_at(zi, yi)
-            r[i] = si * residual_at(zi, yi)
+    if t.ndim == 1:
+        for i in range(t.size):
+            ti, yi, si = t[i], y[i], s[i]
+            total += si * loss_at(ti, yi)
+            t[i] = si * residual_at(ti, yi)
     else:
-        for i in range(z.shape[0]):
+        for i in range(t.shape[0]):
             c = np.int64(y[i])
-            zc = z[i, c]  # read before r, which may be z, is written
-            total += s[i] * (softmax_row(z, r, i) - zc)
-            for k in range(z.shape[1]):
-                r[i, k] *= s[i]
-            r[i, c] -= s[i]
+            tc = t[i, c]
+            total += s[i] * (softmax_row(t, t, i) - tc)
+            for k in range(t.shape[1]):
+                t[i, k] *= s[i]
+            t[i, c] -= s[i]
     return total
 
 
@@ -64,6 +70,36 @@ def bend(h, s, t):
                 mean += h[i, k] * t[i, k]
             for k in range(t.shape[1]):
                 t[i, k] = s[i] * h[i, k] * (t[i, k] - mean)
+
+
+class Middle(NamedTuple):
+    """What happens to a block of margins between the two products of a pass: all that a design is told of the loss.
+
+    Attributes
+    ----------
+    bends : bool
+        Apply the second derivative to them (for a Hessian's product), rather than make them residuals (for a gradient).
+    a : array
+        The labels; where it bends, what ``curvature_into`` has written.
+    s : array of shape (n,)
+        Weights of the rows.
+    kept : array
+        Gets the margins themselves, unless it is empty.
+    """
+
+    bends: bool
+    a: NDArray[Any]
+    s: NDArray[np.float64]
+    kept: NDArray[np.float64] = np.empty(0)
+
+    def __call__(self, rows: slice, t: NDArray[np.float64]) -> float:
+        """Do it to t, the margins of ``rows``, in place; return their loss, or zero."""
+        if self.kept.size:
+            self.kept[rows] = t
+        if self.bends:
+            bend(self.a[rows], self.s[rows], t)
+            return 0.0
+        return loss_and_residual(t, self.a[rows], self.s[rows])
 
 
 @kernel

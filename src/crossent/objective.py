@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from crossent.design import Design, as_design
-from crossent.margins import along_line, bend, curvature_into, loss_and_residual
+from crossent.margins import Middle, along_line, curvature_into, loss_and_residual
 from crossent.penalty import Penalty
 
 Array = NDArray[np.float64]
@@ -86,13 +86,8 @@ class Objective:
         """
         if z is None:
             self.passes += 1.0
-            z = kept = np.empty((self.design.n, *self.shape[1:]))
-
-            def middle(rows: slice, t: Array) -> float:
-                kept[rows] = t
-                return loss_and_residual(t, self.y[rows], self.s[rows], t)
-
-            loss_gradient, loss = self.design.sandwich(w, middle)
+            z = np.empty((self.design.n, *self.shape[1:]))
+            loss_gradient, loss = self.design.sandwich(w, Middle(False, self.y, self.s, z))
         else:
             self.passes += 0.5
             w, z, r, loss = self._with_best_intercept(w, z)
@@ -102,8 +97,12 @@ class Objective:
 
     def _residual(self, z: Array) -> tuple[Array, float]:
         r = np.empty_like(z)
-        loss = self.design.over_rows(lambda rows: loss_and_residual(z[rows], self.y[rows], self.s[rows], r[rows]))
-        return r, sum(loss)
+
+        def piece(rows: slice) -> float:
+            r[rows] = z[rows]
+            return loss_and_residual(r[rows], self.y[rows], self.s[rows])
+
+        return r, sum(self.design.over_rows(piece))
 
     def _with_best_intercept(self, w: Array, z: Array) -> tuple[Array, Array, Array, float]:
         """Return w, z, residual and loss after Newton's method in the intercept alone, which sees only z."""
@@ -148,7 +147,7 @@ class Objective:
         Proved: `mean_hessian`, `hessian_psd`.
         """
         self.passes += 1.0
-        product, _ = self.design.sandwich(v, lambda rows, t: bend(h[rows], self.s[rows], t))
+        product, _ = self.design.sandwich(v, Middle(True, h, self.s))
         return product + self.penalty.l2 * v
 
     def hessian_diagonal(self, h: Array) -> tuple[Array, Array]:
@@ -222,11 +221,13 @@ def gradient(
     One pass over X.
     """
     X = X if sp.issparse(X) else np.atleast_2d(np.asarray(X))
-    y = np.atleast_1d(np.asarray(y, dtype=np.float64))
+    y = np.ascontiguousarray(y, dtype=np.float64)
     if y.shape != (X.shape[0],):
         raise ValueError(f"y has shape {y.shape}, X has {X.shape[0]} rows; give one label a row")
-    s = np.ones(len(y)) if sample_weight is None else np.array(sample_weight, dtype=np.float64, ndmin=1)
-    none = np.zeros(X.shape[1] + 1)
-    objective = Objective(as_design(X), y, s / s.sum(), Penalty(none, none))
-    point = objective.at(np.append(np.asarray(w, dtype=np.float64), float(b)))
-    return point.gradient[:-1], float(point.gradient[-1])
+    if sample_weight is None:
+        s = np.full(len(y), 1.0 / len(y))
+    else:
+        s = np.array(sample_weight, dtype=np.float64, ndmin=1)
+        s /= s.sum()
+    product, _ = as_design(X).sandwich(np.append(np.asarray(w, dtype=np.float64), float(b)), Middle(False, y, s))
+    return product[:-1], float(product[-1])
