@@ -88,9 +88,9 @@ def _next_level(
     def ranked(w: int) -> tuple[Array, Array, Array]:
         ngrams, k = tables[w][1], where[w]
         n = ngrams.used[0]
-        prefix = ngrams.prefix[:n][k]
+        prefix, last = (half[k] for half in ngrams.halves())
         ranks = prefix_ranks[w][prefix if of_symbols else prefix - DEEP]
-        return ranks, symbol_ranks[w][ngrams.last[:n][k]], ngrams.depth[:n][k] > 0
+        return ranks, symbol_ranks[w][last], ngrams.depth[:n][k] > 0
 
     parts = pool.run([partial(ranked, w) for w in range(len(tables))], threads)
     prefixes, lasts, features = zip(*parts, strict=True)

@@ -4,7 +4,7 @@ numba counts references wherever an array is handed to a function, even an inlin
 over bytes they cost ten times the work, and threads that share a table fight for its count. A borrowed array has no
 owner to count. Whoever borrows sees to it that the array lives: it is an argument of the function, or it is returned.
 
-Eight bytes are one little-endian number. Arrays read this way have eight bytes of padding: ``PADDING``.
+Eight bytes are one little-endian number. Arrays read this way have ``PADDING`` bytes after their last.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ def _without_owners(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return value
 
 
-PADDING = 8
+PADDING = 16
 
 
 @intrinsic
@@ -72,9 +72,19 @@ def _pointer(context: Any, builder: Any, array: Any, value: Any, i: Any) -> Any:
 
 @intrinsic
 def trailing_zeros(typing_context: Any, number: Any) -> Any:
-    """Return how many low bits of a number other than zero are zero."""
+    """Return how many low bits of a number are zero."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], cgutils.true_bit)
+        return builder.cttz(arguments[0], cgutils.false_bit)
+
+    return types.int64(types.uint64), build
+
+
+@intrinsic
+def ones(typing_context: Any, number: Any) -> Any:
+    """Return how many bits of a number are one."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), build

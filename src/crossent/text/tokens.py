@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import kernel, part, step
-from crossent.text.interning import FIND, Symbols, intern
-from crossent.text.raw import PADDING, borrowed, load64, store64, trailing_zeros
+from crossent.text.interning import FIND, Symbols, intern, low_bytes
+from crossent.text.raw import PADDING, borrowed, load64, ones, store64, trailing_zeros
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
     COMBINING_DOT,
@@ -63,7 +63,8 @@ class Scratch(NamedTuple):
     numbers: NDArray[np.int64]
     codes: NDArray[np.int64]  # of the n-gram that starts at each symbol
     homes: NDArray[np.int64]  # of some of them
-    fetched: NDArray[np.uint64]
+    fetched: NDArray[np.int64]  # what lies there
+    edges: NDArray[np.int64]  # where words begin and end in ``folded``, in turn
 
 
 def scratch_for(offsets: NDArray[np.int64], mode: int) -> Scratch:
@@ -84,9 +85,8 @@ def _scratch(longest: int, mode: int) -> Scratch:
     is_word = np.empty(longest // 8 + 4 * PADDING, np.uint8)
     out = np.empty(3 * symbols + 2 * PADDING, np.uint8)
     starts, room, numbers, codes = (np.empty(symbols, np.int64) for _ in range(4))
-    return Scratch(
-        folded, is_word, out, starts, room, numbers, codes, np.empty(BATCH, np.int64), np.empty(BATCH, np.uint64)
-    )
+    homes, fetched = (np.empty(BATCH, np.int64) for _ in range(2))
+    return Scratch(folded, is_word, out, starts, room, numbers, codes, homes, fetched, np.empty(longest + 16, np.int64))
 
 
 @part
@@ -141,7 +141,10 @@ def _within(bytes7, low, high):
 
 @step
 def _fold_eight(word, to_lower, folded, is_word, k):
-    """Lower-case the ASCII among eight bytes; note, one bit each, which may be of words: all that are not ASCII may."""
+    """Lower-case the ASCII among eight bytes; note, one bit each, which may be of words: all that are not ASCII may.
+
+    Return the high bits of those that are not ASCII.
+    """
     wide = word & _HIGH_BITS
     bytes7 = word ^ wide
     letters = _within(bytes7 | _EACH * np.uint64(32), np.uint64(97), np.uint64(122)) & ~wide
@@ -152,63 +155,83 @@ def _fold_eight(word, to_lower, folded, is_word, k):
     )
     store64(folded, 8 * k, bytes7 | wide)
     is_word[k] = ((words >> np.uint64(7)) * _GATHER) >> np.uint64(56)
+    return wide
 
 
 @part
 def _fold(data, begin, size, to_lower, folded, is_word):
-    """Apply _fold_eight to data[begin : begin + size]."""
+    """Apply _fold_eight to data[begin : begin + size]; return what is zero when all is ASCII."""
     whole = size // 8
+    wide = np.uint64(0)
     for k in range(whole):
-        _fold_eight(load64(data, begin + 8 * k), to_lower, folded, is_word, k)
+        wide |= _fold_eight(load64(data, begin + 8 * k), to_lower, folded, is_word, k)
     rest = np.uint64(0)
     for i in range(8 * whole, size):
         rest |= np.uint64(data[begin + i]) << np.uint64(8 * (i & 7))
-    _fold_eight(rest, to_lower, folded, is_word, whole)
+    wide |= _fold_eight(rest, to_lower, folded, is_word, whole)
     for k in range(whole + 1, whole + 10):
         is_word[k] = 0
+    return wide
+
+
+@step
+def _find_edges(is_word, size, edges):
+    """Write where runs of ones begin and end; return how many edges there are. Room for eight more is used."""
+    n = _ZERO
+    before = np.uint64(0)
+    for base in range(0, size + 1, 64):
+        mask = load64(is_word, base >> 3)
+        here = mask ^ (mask << np.uint64(1) | before)
+        before = mask >> np.uint64(63)
+        end = n + ones(here)
+        for k in range(n, end, 8):  # eight at a time: how many there are cannot be predicted
+            for j in range(8):
+                edges[k + j] = base + trailing_zeros(here)
+                here &= here - np.uint64(1)
+        n = end
+    return n
 
 
 @part
 def _words(data, begin, end, analysis, scratch):
-    """Find words by the edges in the bits of ``is_word``, 64 bytes at a time; what is not ASCII is looked at again."""
-    folded, out, starts = scratch.folded, scratch.out, scratch.starts
-    _fold(data, begin, end - begin, analysis.unicode.lower, folded, scratch.is_word)
-    n = first = _ZERO
+    """Copy the words between the edges in the bits of ``is_word``; what is not ASCII is looked at again."""
+    folded, out, starts, edges = scratch.folded, scratch.out, scratch.starts, scratch.edges
+    wide = _fold(data, begin, end - begin, analysis.unicode.lower, folded, scratch.is_word)
+    n = start = _ZERO
     starts[0] = 0
-    inside = False
-    before = np.uint64(0)
-    for base in range(0, end - begin + 1, 64):
-        mask = load64(scratch.is_word, base >> 3)
-        edges = mask ^ (mask << np.uint64(1) | before)
-        before = mask >> np.uint64(63)
-        while edges != 0:
-            at = base + trailing_zeros(edges)
-            edges &= edges - np.uint64(1)
-            inside = not inside
-            if inside:
-                first = at
-                continue
+    for k in range(0, _find_edges(scratch.is_word, end - begin, edges), 2):
+        first, chars = edges[k], edges[k + 1] - edges[k]
+        if wide != 0 and _is_wide(folded, first, chars):
+            n = _wide_words(data, begin, end, begin + first, begin + first + chars, analysis, scratch, n)
             start = starts[n]
-            every = np.uint64(0)
-            for i in range(0, at - first, 8):
-                word = load64(folded, first + i)
-                every |= word
-                store64(out, start + i, word)
-            if every & _HIGH_BITS != 0:
-                n = _wide_words(data, begin, end, begin + first, begin + at, analysis, scratch, n)
-            else:
-                n = _finish(out, starts, n, start + at - first, at - first, analysis)
+        else:
+            store64(out, start, load64(folded, first))
+            store64(out, start + 8, load64(folded, first + 8))
+            if chars > 16:
+                for i in range(16, chars, 8):
+                    store64(out, start + i, load64(folded, first + i))
+            kept = _ends(out, starts, n, start, chars, chars, analysis)
+            n += kept
+            start = start + chars + 1 if kept else start  # not read from starts[n]: that takes longer than the rest
     return n
 
 
 @step
-def _finish(out, starts, n, end, chars, analysis):
-    """Make out[starts[n] : end] a word, unless it is short or a stop word; return how many words there are."""
-    if chars < analysis.min_chars or _is_stop(analysis.stops, out, starts[n], end):
-        return n
+def _is_wide(folded, first, size):
+    every = np.uint64(0)
+    for i in range(0, size, 8):
+        every |= low_bytes(load64(folded, first + i), size - i)
+    return every & _HIGH_BITS != 0
+
+
+@step
+def _ends(out, starts, n, start, size, chars, analysis):
+    """End word n, of so many bytes and characters; return 1 if it is one, neither too short nor a stop word, else 0."""
+    end = start + size
     out[end] = BLANK
     starts[n + 1] = end + 1
-    return n + 1
+    is_stop = analysis.stops.used[0] > 0 and intern(analysis.stops, out, start, end, FIND) >= 0
+    return np.int64(chars >= analysis.min_chars) & np.int64(not is_stop)
 
 
 @step
@@ -238,15 +261,10 @@ def _wide_words(data, begin, end, first, last, analysis, scratch, n):
                 o = write(out, o, _SMALL_I)  # then a combining dot, which is no word character
         else:
             i += 1
-        n = _finish(out, starts, n, o, chars, analysis)
+        n += _ends(out, starts, n, starts[n], o - starts[n], chars, analysis)
         o = starts[n]
         chars = _ZERO
     return n
-
-
-@part
-def _is_stop(stops, out, start, end):
-    return stops.used[0] > 0 and intern(stops, out, start, end, FIND) >= 0
 
 
 @step
