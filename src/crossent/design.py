@@ -26,6 +26,8 @@ from crossent.sparse import compressed_dot, outer_products, repeats, scatter
 Array = NDArray[np.float64]
 
 PRODUCT_SPEED = 16  # multiply-adds of a matrix product in the time of one of a pass, which memory bounds
+SUM_SHARE = 4  # multiply-adds of a Gram matrix for each of its entries that adding one more sum is worth
+GRAM_ENTRIES = 1 << 23  # of all sums of a Gram matrix together
 SMALL = 1 << 17  # values of X below which threads cost more than they give
 
 
@@ -332,15 +334,17 @@ class SparseDesign(Design):
     def gram(self, h: Array) -> Array:
         """Return X.T @ diag(h) @ X, summed from the outer products of the rows."""
         X = self.rows
-        pieces = split_by_weight(X.indptr, max(1, min(MAX_PIECES, self.values // max(BLOCK_VALUES, self.columns**2))))
+        entries = max(1, self.columns**2)
+        count = min(MAX_PIECES, self.gram_work // (SUM_SHARE * entries), GRAM_ENTRIES // entries)
+        pieces = split_by_weight(X.indptr, max(1, int(count)))
 
         def piece(rows: slice) -> Array:
-            lower = np.zeros((self.columns, self.columns))
-            outer_products(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, h[rows], lower)
-            return lower
+            half = np.zeros((self.columns, self.columns))
+            outer_products(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, h[rows], half)
+            return half
 
-        lower = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
-        inner = lower + np.tril(lower, -1).T
+        half = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
+        inner = half + half.T
         edge = self._transposed_product(h, squared=False)[: self.columns] if self.intercept else np.empty(0)
         return self._bordered(inner, edge, h.sum())
 

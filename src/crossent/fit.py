@@ -171,19 +171,24 @@ def _check_classes(bound: DualBound) -> None:
 def minimise(
     bound: DualBound,
     solver: Solver,
-    w: Array,
+    start: Array | Point,
     tol: float,
     max_iter: int,
     on_step: Callable[[Progress], Any] | None = None,
 ) -> tuple[Point, Certificate]:
-    """Step until the gap is certified, or say why not. The one loop of all methods."""
+    """Step until the gap is certified, or say why not. The one loop of all methods.
+
+    ``start`` are coefficients, or a point of the objective: that saves a pass.
+    """
     began = time.perf_counter()
     objective = bound.objective
     watch = _Watch(objective, tol, max_iter)
-    point, gap, outcome = Point(w, np.empty(0), np.nan, w, w), np.inf, None
+    known = start if isinstance(start, Point) else Point(start, np.empty(0), np.nan, start, start)
+    point, gap, outcome = known, np.inf, None
     try:
-        at_zero = np.zeros((objective.design.n, *w.shape[1:])) if not w.any() else None
-        point = objective.at(w, at_zero)
+        if not isinstance(start, Point):
+            at_zero = np.zeros((objective.design.n, *start.shape[1:])) if not start.any() else None
+            point = objective.at(start, at_zero)
         while outcome is None:
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:

@@ -130,6 +130,13 @@ class Objective:
             z, r, loss = moved, moved_r, moved_loss
         return w, z, r, loss
 
+    def adopt(self, point: Point, other: Objective) -> Point:
+        """Return another objective's point as one of this, which differs in C and in the penalty alone: no pass."""
+        times = self.total / other.total if other.total > 0.0 else 1.0
+        value = times * (point.value - other.penalty.value(point.w)) + self.penalty.value(point.w)
+        loss_gradient = times * point.loss_gradient
+        return Point(point.w, point.z, value, loss_gradient, loss_gradient + self.penalty.l2 * point.w)
+
     def margins(self, v: Array) -> Array:
         """Return X @ v: half a pass."""
         self.passes += 0.5

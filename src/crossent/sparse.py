@@ -52,11 +52,11 @@ def scatter(indptr, indices, data, r, out, squared):
 
 
 @kernel
-def outer_products(indptr, indices, data, h, lower):
-    """Add the lower triangle of sum_i h_i x_i x_i.T."""
+def outer_products(indptr, indices, data, h, half):
+    """Add sum_i h_i x_i x_i.T, each pair of columns on one side of the diagonal, and half of that itself."""
     for i in range(h.size):
         for e in range(indptr[i], indptr[i + 1]):
-            a, x = indices[e], h[i] * data[e]
-            for f in range(indptr[i], e + 1):
-                b = indices[f]
-                lower[max(a, b), min(a, b)] += x * data[f]
+            row, x = half[indices[e]], h[i] * data[e]
+            for f in range(indptr[i], e):
+                row[indices[f]] += x * data[f]
+            row[indices[e]] += 0.5 * x * data[e]

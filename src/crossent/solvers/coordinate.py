@@ -1,73 +1,156 @@
 """Proximal Newton for L1 and the elastic net: coordinate descent on the quadratic model around the current margins.
 
 Sweeps find which coefficients are zero; conjugate gradients on the others go far where columns are alike. Where a Gram
-matrix costs less than a step's sweeps did, the next step descends on it.
+matrix costs less than a few steps' sweeps, steps descend on it, and on the same one while it serves.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.design import PRODUCT_SPEED, Design
 from crossent.objective import Objective, Point, Step
+from crossent.penalty import Penalty
 from crossent.solvers.cholesky import Factor
+from crossent.solvers.selection import Selection
 from crossent.solvers.sweeps import descend, descend_classes, descend_gram, move_within_signs, solve_on_support
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+PACE = 4.0
+INNER = 0.1
+NEWTON_STEPS = 20
+PACE = 4.0  # by which the penalty falls on the way from zero
+INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
+NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
+STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
+MODEL = 0.3  # share of the violation allowed at a point that its model's minimum may have
 FORCING = 0.3  # share of the model's first violation that a step may leave
 SLOW = 0.7  # share of the last violation that a step has to undercut, or the forcing is tightened
 TIGHTENED = 0.3
 LEAST_FORCING = 1e-3
-SWEEPS = 6  # sweeps before conjugate gradients try
-PRODUCTS = 20  # of conjugate gradients before coordinates are swept again
-SOLVED = 0.1  # share of its residual at which they stop
-HALVINGS = 10  # of what they propose
-ROUNDS = 3  # of both in one Newton step: then the model is out of date
+SWEEPS = 3  # sweeps before conjugate gradients
+PRODUCTS = 20  # of conjugate gradients
+SOLVED = 0.1  # share of their residual at which they stop
+HALVINGS = 10  # of what a solved system proposes
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
-GRAM_SWEEPS = 50  # sweeps over a Gram matrix to be expected
+GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
+GRAM_USES = 3  # steps for which one serves
 RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
 RANK = 1e-12  # share of the largest eigenvalue below which one is rounding's
 FIRST_GRAM_SWEEPS = 30  # sweeps over a Gram matrix before its system is solved on the support
 GRAM_ROUNDS = 50
 GRAM_FORCING = 0.01  # as FORCING: exactness costs less here
 LARGEST_GRAM = 4000
+SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
+ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
+LEAST_LENGTH = 2.0**-30
+
+
+@dataclass
+class _Lent:
+    """A Hessian, of which design and l2, and the violation at the point where it served last."""
+
+    design: Design
+    l2: Array
+    hessian: Array
+    violation: float
 
 
 class Coordinate:
     """Proximal Newton steps on a working set: the support, and the columns that violate optimality.
 
-    A step costs half a pass over X for the gradient of all columns (the loop's), and some sweeps over the columns of
-    the working set. Coefficients that are zero are exactly zero.
+    A step is several Newton steps on a copy of the working set; it costs half a pass over X for the gradient of all
+    columns (the loop's). From zero, the penalty falls by and by to its own strength, so that few columns enter that
+    leave again. Coefficients that are zero are exactly zero.
     """
 
     name = "coordinate"
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: float = 1.0) -> None:
         self._visited = 0.0  # values of X that the last step's sweeps visited
         self._forcing, self._before = FORCING, np.inf
+        self._ahead = ahead
+        self._selection: Selection | None = None
+        self._lent: _Lent | None = None
 
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
-        """Return the step to the model's minimum over the working set, and X times it."""
-        h = objective.curvature_at(point.z)
-        allowed = _allowed_violation(objective, point, target)
-        violation = _violation(objective, point)
+        """Return the step to the minimum over the working set, or near it, and X times it."""
+        start = point if point.w[: objective.design.columns].any() else self._approach(objective, point)
+        w, z = self._descend(objective, start, _allowed_violation(objective, point, target))
+        return Step(w - point.w, z - point.z)
+
+    def _approach(self, objective: Objective, point: Point) -> Point:
+        """Return a point near the optimum for a penalty a few times as strong, by way of stronger ones."""
+        penalty = objective.penalty
+        times = float((np.abs(point.gradient) / np.where(penalty.l1 > 0.0, penalty.l1, np.inf)).max())
+        now = objective
+        while times > PACE:
+            times /= PACE
+            before, eased = now, Penalty(times * penalty.l1, times * penalty.l2)
+            now = Objective(objective.design, objective.y, objective.s, eased, objective.n_classes)
+            point = now.at(*self._descend(now, now.adopt(point, before), 0.0))
+            objective.passes += now.passes
+        return objective.adopt(point, now)
+
+    def _descend(self, objective: Objective, point: Point, allowed: float) -> tuple[Array, Array]:
+        """Return coefficients and margins after Newton steps on the working set."""
+        if self._selection is None or self._selection.whole is not objective.design:
+            self._selection = Selection(objective.design)
+        kept = self._selection.cover(
+            _any_class(_working_set(objective, point)), _any_class(_working_set(objective, point, self._ahead))
+        )
+        part = self._selection.part(objective, kept)
+        at = Point(point.w[kept], point.z, point.value, point.loss_gradient[kept], point.gradient[kept])
+        enough = max(INNER * _violation(objective, point), allowed)
+        for _ in range(NEWTON_STEPS):
+            violation = _violation(part, at)
+            if violation <= enough:
+                break
+            at = _taken(part, at, self._model_step(part, at, violation, MODEL * enough))
+        w, z = np.zeros_like(point.w), part.margins(at.w)
+        w[kept] = at.w
+        objective.passes += part.passes * part.design.values / max(1, objective.design.values)
+        return w, z
+
+    def _model_step(self, part: Objective, point: Point, violation: float, allowed: float) -> Array:
+        """Return the step to the minimum of the quadratic model, or of the last one that still serves."""
+        lent, l2 = self._lent, part.penalty.l2
+        fits = lent is not None and lent.design is part.design and np.array_equal(lent.l2, l2)
+        if lent is not None and fits and violation <= STALE * lent.violation:
+            lent.violation = violation
+            return _gram_step(part, point, lent.hessian, allowed)
+        self._lent = None
+        h, gram_cost = part.curvature_at(point.z), _gram_cost(part)
+        if gram_cost <= GRAM_USES * self._visited:
+            self._lent = _Lent(part.design, l2, part.hessian(h), violation)
+            return _gram_step(part, point, self._lent.hessian, allowed)
         if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
             self._forcing = max(TIGHTENED * self._forcing, LEAST_FORCING)
         self._before = violation
-        gram_cost = _gram_cost(objective)
-        if gram_cost <= self._visited:
-            v = _gram_step(objective, point, h, allowed)
-        else:
-            sweep = _sweep if point.w.ndim == 1 else _sweep_classes
-            v, self._visited = sweep(
-                objective, point, h, _working_set(objective, point), allowed, self._forcing, gram_cost
-            )
-            objective.passes += self._visited / max(1, objective.design.values)
-        return Step(v, objective.margins(v))
+        sweep = _sweep if point.w.ndim == 1 else _sweep_classes
+        v, self._visited = sweep(part, point, h, allowed, self._forcing)
+        part.passes += self._visited / max(1, part.design.values)
+        return v
+
+
+def _taken(objective: Objective, point: Point, v: Array) -> Point:
+    """Return the point at the first of v, v/2, v/4... at which the objective falls enough, or where it was."""
+    dz, penalty = objective.design.dot(v), objective.penalty
+    expected = float((point.loss_gradient * v).sum()) + penalty.value(point.w + v) - penalty.value(point.w)
+    t = 1.0
+    while t > LEAST_LENGTH:
+        loss, _, _ = objective.along(point, dz, t)
+        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
+            return objective.at(point.w + t * v, point.z + t * dz)
+        t /= 2.0
+    return point
 
 
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:
@@ -88,7 +171,8 @@ def _gram_cost(objective: Objective) -> float:
     if order > LARGEST_GRAM:
         return np.inf
     classes = order // design.width
-    return GRAM_PAIR * classes * (classes + 1) / 2 * design.gram_work + GRAM_SWEEPS * order**2
+    gram = GRAM_PAIR * classes * (classes + 1) / 2 * design.gram_work
+    return gram + GRAM_SWEEPS * order**2 + order**3 / 3 / PRODUCT_SPEED
 
 
 def _violation(objective: Objective, point: Point) -> float:
@@ -97,21 +181,24 @@ def _violation(objective: Objective, point: Point) -> float:
     return float(np.where(w != 0.0, np.abs(g + l1 * np.sign(w)), np.maximum(np.abs(g) - l1, 0.0)).max(initial=0.0))
 
 
-def _working_set(objective: Objective, point: Point) -> Flags:
-    """Return which coefficients of the columns of X may move: the support, and what violates optimality."""
-    columns = objective.design.columns
-    return (point.w[:columns] != 0.0) | (np.abs(point.gradient[:columns]) > objective.penalty.l1[:columns])
+def _working_set(objective: Objective, point: Point, share: float = 1.0) -> Flags:
+    """Return which coefficients of the columns of X may move: the support, and what violates optimality.
 
-
-def _sweep(
-    objective: Objective, point: Point, h: Array, working: Flags, allowed: float, forcing: float, budget: float
-) -> tuple[Array, float]:
-    """Return the step of the coefficients in the working set, two classes, and the values visited.
-
-    No round begins once ``budget`` of them are.
+    With a ``share``, also what comes that near.
     """
+    columns = objective.design.columns
+    return (point.w[:columns] != 0.0) | (np.abs(point.gradient[:columns]) > share * objective.penalty.l1[:columns])
+
+
+def _any_class(flags: Flags) -> Flags:
+    """Return the columns flagged in any class."""
+    return flags if flags.ndim == 1 else np.logical_or.reduce(flags, axis=1)
+
+
+def _sweep(objective: Objective, point: Point, h: Array, allowed: float, forcing: float) -> tuple[Array, float]:
+    """Return the step of the coefficients in the working set, two classes, and the values visited."""
     design, penalty = objective.design, objective.penalty
-    chosen = np.flatnonzero(working)
+    chosen = np.flatnonzero(_working_set(objective, point))
     h = np.maximum(h, FLATTEST * objective.s)
     root = np.sqrt(h)
     columns = design.scaled_columns(chosen, root)
@@ -123,15 +210,10 @@ def _sweep(
     l1, l2, start = penalty.l1[chosen], penalty.l2[chosen], point.w[chosen]
     w, q, taken = start.copy(), np.zeros(design.n), np.zeros(1)
     model = (*columns.arrays, curvature, edge, total, g, l1, l2, start, w, q, taken)
-    visits, enough = 0, -1.0
-    for _ in range(ROUNDS):
-        worst, first, visited = descend(*model, enough, forcing, SWEEPS)
-        visits += visited
-        enough = max(allowed, forcing * first) if enough < 0.0 else enough
-        if worst <= enough or visits >= budget:
-            break
+    settled, visits = descend(*model, allowed, forcing, SWEEPS)
+    if not settled:
         support, pull, proposed = solve_on_support(*model, SOLVED, PRODUCTS)
-        visits += 2 * PRODUCTS * len(columns.data) * len(support) // len(chosen)
+        visits += 2 * PRODUCTS * len(columns.data) * len(support) // max(1, len(chosen))
         move_within_signs(*columns.arrays, edge, total, l2, w, q, taken, support, pull, proposed, HALVINGS)
     v = np.zeros_like(point.w)
     v[chosen] = w - start
@@ -140,14 +222,13 @@ def _sweep(
     return v, visits
 
 
-def _sweep_classes(
-    objective: Objective, point: Point, p: Array, working: Flags, allowed: float, forcing: float, _: float
-) -> tuple[Array, float]:
-    """Return the step of the coefficients in the working set, K classes, and the values visited: there are no rounds.
+def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float, forcing: float) -> tuple[Array, float]:
+    """Return the step of the coefficients in the working set, K classes, and the values visited.
 
     The intercepts move together, once a sweep.
     """
     design, penalty, K = objective.design, objective.penalty, objective.n_classes
+    working = _working_set(objective, point)
     chosen = np.flatnonzero(working.any(axis=1))
     columns = design.scaled_columns(chosen, np.ones(design.n))
     sp, start = objective.s[:, None] * p, point.w[chosen]
@@ -166,9 +247,9 @@ def _sweep_classes(
     return v, visits
 
 
-def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> Array:
+def _gram_step(objective: Objective, point: Point, hessian: Array, allowed: float) -> Array:
     """Return the step to the model's minimum over all coefficients; those without a penalty are eliminated exactly."""
-    hessian, g = objective.hessian(h), point.gradient.reshape(-1)
+    g = point.gradient.reshape(-1)
     l1 = np.broadcast_to(objective.penalty.l1, point.w.shape).reshape(-1)
     free = np.broadcast_to(objective.penalty.free, point.w.shape).reshape(-1)
     kept = ~free
@@ -191,15 +272,18 @@ def _gram_step(objective: Objective, point: Point, h: Array, allowed: float) -> 
 
 
 def _jump(gram: Array, g: Array, l1: Array, w: Array) -> None:
-    """Move w, and the derivative g, to the minimum among its signs, or towards it until the first one reaches zero."""
+    """Move w, and the derivative g, to the minimum among its signs, what would change sign to zero; or half as far."""
     support = np.flatnonzero(w)
-    now = w[support]
-    v = -Factor(gram[np.ix_(support, support)]).solve(g[support] + l1[support] * np.sign(now))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(v * now < 0.0, -now / v, np.inf)
-    length = min(1.0, float(reach.min(initial=np.inf)))
-    w[support] = np.where(reach <= length, 0.0, now + length * v)
-    g += gram[:, support] @ (w[support] - now)
+    now, inner = w[support], gram[np.ix_(support, support)]
+    slope = g[support] + l1[support] * np.sign(now)
+    v = -Factor(inner).solve(slope)
+    for _ in range(HALVINGS):
+        moved = np.where(now * (now + v) <= 0.0, -now, v)
+        if float(moved @ slope + 0.5 * moved @ (inner @ moved)) < 0.0:
+            w[support] = np.where(moved == -now, 0.0, now + moved)
+            g += gram[:, support] @ moved
+            return
+        v *= 0.5
 
 
 def _pseudo_inverse(matrix: Array) -> Array:

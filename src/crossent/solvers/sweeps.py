@@ -41,12 +41,11 @@ def descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, 
     """Minimise the model by cyclic coordinate descent, from w on; w, q and taken follow.
 
     Sweeps over all columns alternate with sweeps over those that are not zero, until a full one finds no violation
-    above ``enough`` (if that is negative: above ``forcing`` times the first sweep's). Return the last full sweep's
-    largest violation, infinite if the last was not full; the first sweep's; and the values visited.
+    above ``enough`` or ``forcing`` times the first sweep's. Return whether one did, and the values visited.
     """
     order = np.arange(w.size)
     active, everything = w.size, True
-    first, worst, visits = -1.0, 0.0, 0
+    first, visits, done = -1.0, 0, False
     c = taken[0]
     for _ in range(sweeps):
         worst, kept = 0.0, 0
@@ -65,14 +64,14 @@ def descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, 
                 order[o], order[kept] = order[kept], j
                 kept += 1
         first = worst if first < 0.0 else first
-        settled = worst <= (enough if enough >= 0.0 else forcing * first)
-        if settled and everything:
+        settled = worst <= max(enough, forcing * first)
+        done = settled and everything
+        if done:
             break
-        worst = np.inf
         active = w.size if settled else (kept if everything else active)
         everything = settled
     taken[0] = c
-    return worst, first, visits
+    return done, visits
 
 
 @row_formula
