@@ -1,7 +1,6 @@
 """Regularisation paths: the fits for a whole grid of penalties, from the last one without a feature to many features.
 
-Each fit starts from the one before, on the columns that can matter (the sequential strong rule); its certificate holds
-for all columns.
+Each fit starts from the one before, on the columns that can matter; its certificate holds for all columns.
 """
 
 from __future__ import annotations
@@ -105,8 +104,8 @@ def logistic_path(
 
     Notes
     -----
-    A step along the path costs about half a pass over X and some over the columns that the sequential strong rule
-    keeps (Tibshirani et al. 2012); what the rule wrongly left out, the half pass finds.
+    A step along the path costs half a pass over X, the gradient of all columns that its certificate needs, and some
+    over a copy of those near their threshold; a column that was wrongly left out costs another such step.
     """
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
     X = X if sp.issparse(X) else np.asarray(X)
