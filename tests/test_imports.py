@@ -101,3 +101,9 @@ def test_every_public_name_is_there():
         assert getattr(crossent, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         crossent.nothing  # noqa: B018
+
+
+def test_numba_waits_until_there_is_something_to_compute():
+    modules = "crossent.training, crossent.estimators, crossent.cv, crossent.text.vectorizers, crossent.text.tfidf"
+    assert "numba" not in loaded_by(f"import {modules}")
+    assert "numba" in loaded_by("import crossent; crossent.sigmoid(0.0)")

@@ -9,12 +9,9 @@ Eight bytes are one little-endian number. Arrays read this way have ``PADDING`` 
 
 from typing import Any
 
-from numba import types as _types
-from numba.core import cgutils  # as numba's manual on extending it does
-from numba.extending import intrinsic as _intrinsic
+from crossent import jit
 
-types: Any = _types
-intrinsic: Any = _intrinsic  # called, an intrinsic takes no typing context, which a type checker cannot know
+intrinsic: Any = jit.intrinsic  # called, an intrinsic takes no typing context, which a type checker cannot know
 
 
 @intrinsic
@@ -28,6 +25,9 @@ def borrowed(typing_context: Any, value: Any) -> Any:
 
 
 def _without_owners(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    from numba import types
+    from numba.core import cgutils  # as numba's manual on extending it does
+
     if isinstance(kind, types.Array):
         array = context.make_array(kind)(context, builder, value=value)
         array.meminfo = cgutils.get_null_value(array.meminfo.type)
@@ -47,6 +47,7 @@ PADDING = 16
 @intrinsic
 def load64(typing_context: Any, array: Any, i: Any) -> Any:
     """Return bytes i to i + 8 of an array of bytes as one number."""
+    from numba import types
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_pointer(context, builder, array, *arguments), align=1)
@@ -57,6 +58,7 @@ def load64(typing_context: Any, array: Any, i: Any) -> Any:
 @intrinsic
 def store64(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
     """Write a number into bytes i to i + 8 of an array of bytes."""
+    from numba import types
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store(arguments[2], _pointer(context, builder, array, *arguments[:2]), align=1)
@@ -66,6 +68,8 @@ def store64(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
 
 
 def _pointer(context: Any, builder: Any, array: Any, value: Any, i: Any) -> Any:
+    from numba import types
+
     start = context.make_array(array)(context, builder, value=value).data
     return builder.bitcast(builder.gep(start, [i]), context.get_value_type(types.uint64).as_pointer())
 
@@ -73,6 +77,8 @@ def _pointer(context: Any, builder: Any, array: Any, value: Any, i: Any) -> Any:
 @intrinsic
 def trailing_zeros(typing_context: Any, number: Any) -> Any:
     """Return how many low bits of a number are zero."""
+    from numba import types
+    from numba.core import cgutils
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], cgutils.false_bit)
@@ -83,6 +89,7 @@ def trailing_zeros(typing_context: Any, number: Any) -> Any:
 @intrinsic
 def ones(typing_context: Any, number: Any) -> Any:
     """Return how many bits of a number are one."""
+    from numba import types
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
