@@ -112,6 +112,8 @@ class Objective:
             if np.abs(excess).max() <= INTERCEPT_TOLERANCE * self.total:
                 break
             h = self.curvature_at(z)
+            if not h.any():  # every row is as sure as numbers can say: no step is known
+                break
             if z.ndim == 1:
                 step = -excess / h.sum()
             else:

@@ -5,20 +5,29 @@ its u to where the margin meets it, u = z(u), by Newton's method in one dimensio
 that p' rises. At a fixed point u = z for all rows, which is the optimum; every state on the way is a dual point, so it
 bounds the optimum from below.
 
+Two threads take half of the rows each, drawn anew for every epoch, and each its own copy of w, in which its moves count
+double: as if the other half, which it does not see, moved w as it does. The mean of both copies is the true w again.
+Drawn once, the halves would settle against each other, and slowly; drawn anew they need no more epochs than one thread.
+
 The intercept is unpenalised, which the dual states as a sum over all rows. So it gets a penalty after all, towards
 where it stands, (b - b_k)^2 / (2 beta), and b_k follows after each epoch (the proximal point method): the rows hold
 the intercept so much harder than that penalty that two or three moves settle it.
 
+Ma and others, Adding vs. averaging in distributed primal-dual optimization (2015), whose sigma' = 2 this is;
 Shalev-Shwartz and Zhang, Stochastic dual coordinate ascent methods for regularized loss minimization (2013); Yu, Huang
 and Lin, Dual coordinate descent methods for logistic regression and maximum entropy models (2011).
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.blocks import run
 from crossent.columns import column_add, column_dot
+from crossent.design import SMALL
 from crossent.equations import conjugate_at, loss_at, sigmoid_at
 from crossent.jit import formula, kernel
 from crossent.objective import DualPoint, Objective, Point, Step
@@ -30,7 +39,10 @@ RUN = 8  # rows in stored order between two random jumps: as fast as in order, a
 EPOCHS_A_STEP = 8  # then the loop looks at the gap and shows progress
 TRIAL = 5  # epochs before the pace is judged
 PATIENCE = 30  # epochs to come for which conjugate gradients would need as long
-SETTLED = 1e-3  # a Newton step in u after which its error is a millionth
+SETTLED = 0.5  # a Newton step in u after which its error is an eighth at most: the next visit sees to that
+NEAR = 1.0  # distance in u within which the second order is right but for a third
+HALVES = 2  # of the rows, where there are values enough for two threads
+MEETINGS = 2  # of both copies of w in an epoch
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
 INTERCEPT_HOLD = 40.0  # beta times the sum of the weights at least: less and b_k would not follow quickly
 SMALL_SHARE = 0.01  # of p (1 - p), by which a row may move for the others' balance
@@ -68,9 +80,10 @@ class DualAscent:
             promising = self._ascent.run(objective, target)
             v = self._ascent.coefficients(objective) - point.w
             dual = self._ascent.dual_point(objective)
+            sane = self._ascent.gaps[-1] < point.value  # else it knows less than the point
             if not promising:
                 self._newton, self._ascent = NewtonCG(), None
-            if float((point.gradient * v).sum()) < 0.0:
+            if sane and float((point.gradient * v).sum()) < 0.0:
                 return Step(v, objective.margins(v), dual=dual)
             self._newton = self._newton or NewtonCG()
         return self._newton.direction(objective, point, target)
@@ -89,52 +102,84 @@ class _Ascent:
         self.beta = max(INTERCEPT_SHARE * float(self.squares.mean()), least) if design.intercept else 0.0
         self.p = self.y.copy()  # the dual's zero: every row at its label, w = 0
         self.u = (2.0 * self.y - 1.0) * np.log(np.e**2 + self.s * self.squares)
-        self.w = np.zeros(design.columns)
-        self.intercept = self.centre = 0.0
+        self.fresh = True  # u is a guess yet, p not its sigma
+        # the last is the intercept
+        self.w = np.zeros((HALVES if design.values >= SMALL else 1, design.columns + 1))
+        self.centre = 0.0
+        self.starts = np.arange(0, len(self.y), RUN)
         self.gaps: list[float] = []
         self.claims = 0
 
     def run(self, objective: Objective, target: float) -> bool:
         """Do some epochs; return whether it is worth while to do more, should the gap be above ``target`` still."""
-        starts = np.arange(0, len(self.y), RUN)
         for _ in range(EPOCHS_A_STEP):
             objective.passes += 1.0
-            self.random.shuffle(starts)
-            state = self.u, self.p, self.w, self.beta, self.intercept
-            gap, self.intercept = _epoch(*self.rows.arrays, self.y, self.s, self.squares, starts, *state)
-            self.gaps.append(gap)
+            self.gaps.append(self._epoch(objective.design.threads))
             if self.beta > 0.0:
-                self.centre, self.intercept = self.intercept, 2.0 * self.intercept - self.centre
-            if len(self.gaps) > 1 and gap * min(1.0, gap / self.gaps[-2]) <= 0.5 * target:
+                intercept = float(self.w[0, -1])
+                move = intercept - self.centre
+                self.gaps[-1] += 0.5 * move * move / self.beta
+                self.w[:, -1] += move
+                self.centre = intercept
+            if self._close(target):
                 self.claims += 1
                 return self.claims < CLAIMS
             if len(self.gaps) >= TRIAL and not self._quick(target):
                 return False
         return True
 
+    def _epoch(self, threads: int) -> float:
+        """Visit every row once; return the duality gap as met on the way, roughly."""
+        self.random.shuffle(self.starts)
+        halves, gap = len(self.w), 0.0
+        parts = np.array_split(self.starts, halves * (MEETINGS if halves > 1 else 1))
+        for meeting in range(0, len(parts), halves):
+            gap += sum(run([partial(self._visit, meeting + half, half, parts) for half in range(halves)], threads))
+            if halves > 1:
+                _average(self.w)
+        self.fresh = False
+        return gap
+
+    def _visit(self, part: int, half: int, parts: list[NDArray[np.intp]]) -> float:
+        weights = self.y, self.s, self.squares
+        state = self.u, self.p, self.w[half], self.beta, self.fresh, len(self.w)
+        return _visit(*self.rows.arrays, *weights, parts[part], *state)
+
+    def _close(self, target: float) -> bool:
+        """Tell whether the epoch to come would find a gap well below ``target``."""
+        if len(self.gaps) < 2:
+            return False
+        before, now = self.gaps[-2:]
+        return now <= 0.5 * target or now * now <= 0.5 * target * before
+
     def _quick(self, target: float) -> bool:
-        pace = np.log(self.gaps[-3] / self.gaps[-1]) / 2.0
+        pace = np.log(max(self.gaps[-3], np.finfo(float).tiny) / self.gaps[-1]) / 2.0
         return bool(pace * PATIENCE >= np.log(self.gaps[-1] / target))
 
     def dual_point(self, objective: Objective) -> DualPoint:
         """Return a dual point: the rows' probabilities, after some moved so that with an intercept they balance."""
+        p, w = self.p.copy(), self.w[0, :-1].copy()
         if not objective.design.intercept:
-            return DualPoint(self.p.copy(), -self.w)
-        p, w = self.p.copy(), self.w.copy()
+            return DualPoint(p, -w)
         _balance(*self.rows.arrays, self.y, self.s, p, w)
         return DualPoint(p, -np.append(w, self.s @ (self.y - p)))
 
     def coefficients(self, objective: Objective) -> Array:
         """Return w, and the intercept below it."""
-        return np.append(self.w, self.intercept) if objective.design.intercept else self.w.copy()
+        return self.w[0, : objective.design.width].copy()
 
 
 @formula
-def _meeting(u, target, stiffness):
-    """Solve u = target - stiffness sigma(u) from u, by Newton's method inside the bracket that 0 < sigma < 1 gives."""
+def _meeting(u, p, z, stiffness, fresh):
+    """Solve u = z + stiffness (p - sigma(u)) from u, inside the bracket that 0 < sigma < 1 gives; return sigma(u) too.
+
+    By Newton's method; unless ``fresh``, p is sigma(u) at the start, so that one evaluation does where u moves little.
+    """
+    target = z + stiffness * p
     low, high = target - stiffness, target
-    for _ in range(50):
+    if fresh:
         p = sigmoid_at(u)
+    for _ in range(50):
         excess = u + stiffness * p - target
         if excess > 0.0:
             high = u
@@ -142,11 +187,21 @@ def _meeting(u, target, stiffness):
             low = u
         step = excess / (1.0 + stiffness * p * (1.0 - p))
         u -= step
-        if abs(step) <= SETTLED:
-            break
-        if not low <= u <= high:
+        settled = abs(step) <= SETTLED
+        if not settled and not low <= u <= high:
             u = 0.5 * (low + high)
-    return u
+        p = sigmoid_at(u)
+        if settled:
+            break
+    return u, p
+
+
+@formula
+def _share(u, p, z, y, fresh):
+    """Return KL(p || sigma(z)), a row's share of the duality gap; where p = sigma(u) is near, to second order."""
+    if fresh or abs(u - z) > NEAR:
+        return loss_at(z, y) + conjugate_at(p - y, y) - z * (p - y)
+    return 0.5 * p * (1.0 - p) * (u - z) ** 2
 
 
 @kernel
@@ -173,19 +228,24 @@ def _balance(indptr, indices, data, y, s, p, w):
 
 
 @kernel
-def _epoch(indptr, indices, data, y, s, squares, starts, u, p, w, beta, b):
-    """Visit every row once; return the duality gap as met on the way, and the intercept."""
+def _visit(indptr, indices, data, y, s, squares, starts, u, p, w, beta, fresh, halves):
+    """Visit the rows of some runs; return their share of the duality gap as met on the way."""
     gap = 0.0
+    last = w.size - 1
     for start in starts:
         for i in range(start, min(start + RUN, y.size)):
-            z = b + column_dot(indptr, indices, data, i, w)
-            r = p[i] - y[i]
-            gap += s[i] * (loss_at(z, y[i]) + conjugate_at(r, y[i]) - z * r)
-            stiffness = s[i] * (squares[i] + beta)
-            u[i] = _meeting(u[i], z + stiffness * p[i], stiffness)
-            moved = sigmoid_at(u[i])
-            delta = s[i] * (p[i] - moved)
+            z = w[last] + column_dot(indptr, indices, data, i, w)
+            gap += s[i] * _share(u[i], p[i], z, y[i], fresh)
+            u[i], moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta), fresh)
+            delta = halves * s[i] * (p[i] - moved)
             p[i] = moved
             column_add(indptr, indices, data, i, delta, w)
-            b += beta * delta
-    return gap, b
+            w[last] += beta * delta
+    return gap
+
+
+@kernel
+def _average(w):
+    """Replace both rows of w by their mean."""
+    for j in range(w.shape[1]):
+        w[0, j] = w[1, j] = 0.5 * (w[0, j] + w[1, j])
