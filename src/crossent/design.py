@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
 from crossent.columns import Columns, gather
 from crossent.dense import add_products, block_rows, both_products, dot_into
+from crossent.jit import uncompiled
 from crossent.margins import Middle
 from crossent.sparse import compressed_dot, outer_products, repeats, scatter
 
@@ -153,7 +154,8 @@ class DenseDesign(Design):
         def fill(rows: slice) -> None:
             if v.ndim == 1:
                 for b, block in self._plain(rows):
-                    dot_into(block, v, v[-1] if self.intercept else 0.0, z[b])
+                    dot = uncompiled(dot_into, self.values)
+                    dot(block, v, v[-1] if self.intercept else 0.0, z[b])
             else:
                 for b in self._blocks(rows):
                     z[b] = self._margin(self._block(b), v)
@@ -291,7 +293,8 @@ class SparseDesign(Design):
     def _dot_into(self, v: Array, start: Array, z: Array, rows: slice) -> None:
         z[:] = start
         X = self.rows
-        compressed_dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
+        dot = uncompiled(compressed_dot, self.values)
+        dot(X.indptr[rows.start : rows.stop + 1], X.indices, X.data, v, z, False)
 
     def sandwich(self, v: Array, middle: Middle) -> tuple[Array, float]:
         """Return X.T @ t and the loss, where t = X @ v once ``middle`` has altered it: one read of X."""

@@ -41,7 +41,7 @@ Make = Callable[[], Any]
 
 ORDERED = {"contract", "nsz"}
 REASSOCIATED = {"contract", "nsz", "reassoc"}
-LITTLE = 1 << 15  # innermost steps; a fifth of the time in which numba is loaded
+LITTLE = 1 << 16  # innermost steps; Python takes less time for them than numba to be loaded
 
 _lock = threading.RLock()
 _loaded = threading.Event()

@@ -278,6 +278,9 @@ class Model:
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the model in a file that :meth:`Model.save` wrote; its predictions are the same bits as before.
 
+    In a process that has compiled nothing yet a few rows are scored sooner by the Python that the kernels are written
+    in: then the last places may differ, as sums have another order.
+
     Raises
     ------
     CrossentError

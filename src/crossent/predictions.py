@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -34,8 +35,8 @@ class Writer(Protocol):
 def rows_of(model: Model, batch: pa.RecordBatch, z: Array, keep: Sequence[str] = ()) -> pa.RecordBatch:
     """Return the columns ``keep`` of a batch, ``prediction``, and ``probability_<class>`` for each class."""
     p = probabilities(z)
-    found = {"prediction": pa.array(model.labels(z))}
-    found |= {f"probability_{label}": pa.array(p[:, k]) for k, label in enumerate(model.classes)}
+    found = {"prediction": _arrow(model.labels(z))}
+    found |= {f"probability_{label}": _arrow(p[:, k]) for k, label in enumerate(model.classes)}
     copied = {}
     for name in keep:
         if name not in batch.schema.names:
@@ -46,6 +47,18 @@ def rows_of(model: Model, batch: pa.RecordBatch, z: Array, keep: Sequence[str] =
             raise CrossentError(f"column {name!r} cannot be kept: the predictions have a column of that name")
         copied[name] = batch[name]
     return pa.RecordBatch.from_pydict(copied | found)
+
+
+def _arrow(values: Array) -> pa.Array:
+    """Return an array as Arrow has it. ``pa.array`` would load pandas, to learn whether it is one of its arrays."""
+    if values.dtype.kind == "b":
+        return pa.array(values)
+    if values.dtype.kind in "if":
+        buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
+        return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers)
+    texts = [str(value).encode() for value in values.tolist()]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
 
 
 @contextmanager

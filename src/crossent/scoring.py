@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from crossent.blocks import BLOCK_VALUES, cores, quiet_blas, run, split
 from crossent.design import SMALL, as_design
 from crossent.equations import cross_entropy, log_sum_exp_above
-from crossent.jit import kernel
+from crossent.jit import kernel, uncompiled
 from crossent.margins import probabilities_into
 
 Array = NDArray[np.float64]
+
+SIGMOID = 64  # operations, about
 
 
 def margins(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array:
@@ -56,7 +58,8 @@ def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | Non
 def probabilities(z: Array, n_jobs: int | None = None) -> Array:
     """Return the probability of each class, of shape (n, 2) for z of shape (n,), else (n, K)."""
     p = np.empty((len(z), 2) if z.ndim == 1 else z.shape)
-    _by_rows(lambda rows: probabilities_into(z[rows], p[rows]), z, n_jobs)
+    into = uncompiled(probabilities_into, SIGMOID * z.size)
+    _by_rows(lambda rows: into(z[rows], p[rows]), z, n_jobs)
     return p
 
 

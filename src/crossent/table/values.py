@@ -55,7 +55,8 @@ def is_number(type_: pa.DataType) -> bool:
 def documents(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Free text as it stands; missing becomes empty."""
     column = plain(column)
-    return pc.fill_null(column if is_text(column.type) else texts(column), "")
+    column = column if is_text(column.type) else texts(column)
+    return pc.fill_null(column, "") if column.null_count else column  # a scalar of Arrow's loads pandas
 
 
 def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:

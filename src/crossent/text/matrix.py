@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent import blocks as pool
+from crossent.jit import uncompiled
 from crossent.text.counting import code, code_documents
 from crossent.text.documents import Block
 from crossent.text.hashing import hash_documents
@@ -175,7 +176,7 @@ def assemble(
         if plain:
             return counts.astype(dtype), columns, indptr
         data = np.empty(len(columns), dtype)
-        weigh(columns, counts, lengths, of_count, idf, norm, columns, data)
+        uncompiled(weigh, len(columns))(columns, counts, lengths, of_count, idf, norm, columns, data)
         return data, columns, indptr
     ends = np.cumsum([0, *(len(columns) for columns, _, _ in counted.rows)])
     _give_back(int(ends[-1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from crossent.blocks import cores
-from crossent.text import matrix
+from crossent.jit import LITTLE, is_loaded
+from crossent.text import few, matrix
 from crossent.text.documents import blocks
 from crossent.text.interning import empty_symbols
 from crossent.text.rows import L2
+from crossent.text.shares import Words
 from crossent.text.tokens import WORDS, Analysis
 from crossent.text.unicode import tables
 from crossent.text.vocabulary import Vocabulary
@@ -60,7 +62,11 @@ class SavedTfidf:
         pieces = blocks(texts, str, None, True)
         first = list(islice(pieces, 2))
         threads = cores() if len(first) > 1 else 1
-        counted = matrix.look_up(chain(first, pieces), self._analysis, self.vocabulary, threads)
+        if not is_loaded() and sum(int(offsets[-1] - offsets[0]) for _, offsets in first) < LITTLE:
+            documents = (data[a:b].tobytes() for data, offsets in first for a, b in pairwise(offsets))
+            counted = few.look_up((text.decode("utf-8", "replace") for text in documents), Words(), self.vocabulary)
+        else:
+            counted = matrix.look_up(chain(first, pieces), self._analysis, self.vocabulary, threads)
         of_count = sublinear(counted.largest())
         arrays = matrix.assemble(counted, np.dtype(np.float64), of_count, self.idf_, L2, threads)
         X = sp.csr_matrix(arrays, shape=(len(arrays[2]) - 1, self.vocabulary.n_columns))

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.jit import kernel
+from crossent.jit import kernel, uncompiled
 from crossent.text.interning import DEEP, Ngrams, Symbols, ngrams_of, symbols_of
 
 Array = NDArray[Any]
+
+LETTERS = 16  # of a term, about
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Vocabulary:
     def names(self, columns: Any = slice(None)) -> list[str]:
         """Return the terms of these columns, or of all, in order."""
         codes = self.codes[columns]
-        data, offsets = _spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
+        spell = uncompiled(_spell, LETTERS * len(codes))
+        data, offsets = spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
         text = data.tobytes()
         edges = offsets.tolist()
         return [text[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(edges)]
