@@ -88,6 +88,43 @@ def test_train_as_json(run, tmp_path):
     assert set(found["seconds"]) == {"reading", "encoding", "choosing C", "fitting", "testing"}
 
 
+def test_train_tunes_and_inspect_shows_the_curve(run, tmp_path):
+    code, out, err = run("train", "rows.csv", "-t", "grade", "--text", "words", "-o", tmp_path / "m")
+    search, settings = (crossent.load(tmp_path / "m").metadata[part] for part in ("search", "settings"))
+    assert code == 0
+    assert f"C = {settings['C']:.4g}: log-loss" in out
+    assert "5-fold cross-validation" in out
+    for one in search:  # no terminal: a line each
+        assert f"log-loss {one['log_loss']:.4f} ± {one['standard_error']:.4f}" in err
+    _, shown, _ = run("inspect", tmp_path / "m")
+    assert shown.count("●") == len(search)
+    assert json.loads(run("inspect", tmp_path / "m", "--json")[1])["search"] == search
+    _, simple, _ = run("train", "rows.csv", "-t", "grade", "-o", tmp_path / "n", "--selection", "1se")
+    assert "within one standard error" in simple
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_the_curve_grows_on_a_terminal(folder, tmp_path):
+    import pty
+
+    words = ["train", "rows.csv", "-t", "grade", "-o", str(tmp_path / "m")]
+    program = [sys.executable, "-c", "from crossent.cli import main; main()", *words]
+    ours, theirs = pty.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": {**os.environ, "TERM": "xterm"}}
+    process = subprocess.Popen(program, cwd=folder, **terminal)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    assert process.wait() == 0
+    n = len(crossent.load(tmp_path / "m").metadata["search"])
+    charts = [chart.count("●") for chart in shown.decode().split("└")]
+    assert set(range(1, n + 1)) <= set(charts)  # drawn anew with every C
+
+
 def test_quiet_is_quiet(run, tmp_path):
     assert run("train", "rows.csv", "-t", "grade", "-q", "-o", tmp_path / "m") == (0, "", "")
     assert run("predict", tmp_path / "m", "rows.csv", "-q", "-o", tmp_path / "out.csv") == (0, "", "")
@@ -218,6 +255,7 @@ def test_a_huge_number_leaves_room_for_the_terms(run, tmp_path):
         ("train none.csv -t grade -o m", "none.csv: no such file"),
         ("train rows.csv -t grad -o m", "no column 'grad' (the target); did you mean 'grade'?"),
         ("train rows.csv -t grade -o m --C x", "--C is 'x'; give a number"),
+        ("train rows.csv -t grade -o m --selection 2se", "selection is '2se'; give 'best' or '1se'"),
         ("train rows.csv -t grade -o m --C 0", "C is 0.0; give a positive number"),
         ("train rows.csv -t grade -o m --text age --number age", "column 'age' is given as text and as number"),
         ("train rows.csv -t id -o m", "target 'id' has 300 distinct values"),
@@ -303,7 +341,7 @@ def test_what_is_in_the_data_is_noted_once(run, tmp_path):
 
 
 def test_a_fit_that_did_not_arrive_says_so(run, tmp_path):
-    code, out, err = run("train", "rows.csv", "-t", "grade", "-o", tmp_path / "m", "--max-iter", 1)
+    code, out, err = run("train", "rows.csv", "-t", "grade", "--C", 1, "-o", tmp_path / "m", "--max-iter", 1)
     assert code == 0
     assert "stopped at max_iter before the gap was within tol" in out
     assert re.search(r"note: stopped at max_iter.* asked 1e-06, .*; raise max_iter\.", err)

@@ -5,16 +5,19 @@ stages and steps are told, an interruption keeps the best weights, and what is a
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 import crossent
 from crossent.certificate import Outcome
 from crossent.errors import CrossentError, DataWarning
-from crossent.fit import Progress
+from crossent.fit import Progress, fit, take_step
 from crossent.table import Schema
 from crossent.training import split
+from crossent.tuning import LEAST, MOST, START, Candidate
 from test_model import rows_of_everything
 
 
@@ -50,7 +53,7 @@ def test_the_test_part_has_no_say():
     assert one.test.log_loss < two.test.log_loss
 
 
-def test_of_several_strengths_the_best_on_part_of_the_training_rows_is_taken():
+def test_of_several_strengths_the_best_in_cross_validation_is_taken():
     rows = numbers()
     model = crossent.train(rows, "y", C=(100.0, 1e-4, 0.5))
     tried = model.metadata["search"]
@@ -58,6 +61,58 @@ def test_of_several_strengths_the_best_on_part_of_the_training_rows_is_taken():
     assert model.metadata["settings"]["C"] == min(tried, key=lambda one: one["log_loss"])["C"]
     alone = crossent.train(rows, "y", C=model.metadata["settings"]["C"])
     np.testing.assert_allclose(model.coef, alone.coef, rtol=1e-3)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_the_curve_is_that_of_fits_to_each_fold(classes, l1_ratio):
+    rows = numbers(classes=classes)
+    model = crossent.train(rows, "y", C=[0.1, 10.0], l1_ratio=l1_ratio, test=0, seed=4)
+    X = model.encoder.transform(pa.table({name: rows[name] for name in "abc"}))
+    for one in model.metadata["search"]:
+        losses = []
+        for train, test in StratifiedKFold(5, shuffle=True, random_state=4).split(X, rows["y"]):
+            alone = fit(X[train], rows["y"][train], n_classes=classes, C=one["C"], l1_ratio=l1_ratio)
+            z = X[test] @ alone.coef.T + alone.intercept
+            z = np.hstack([0 * z, z]) if classes == 2 else z
+            losses.append(log_loss(rows["y"][test], softmax(z, axis=1)))
+        np.testing.assert_allclose(one["folds"], losses, atol=1e-3)
+        np.testing.assert_allclose(one["log_loss"], np.mean(one["folds"]))
+        np.testing.assert_allclose(one["standard_error"], np.std(one["folds"], ddof=1) / np.sqrt(5))
+
+
+@pytest.mark.parametrize(("noise", "edge"), [(0.02, "upper"), (10.0, "none"), (1e6, "lower")])
+def test_the_grid_goes_on_until_the_best_is_not_at_its_edge(noise, edge):
+    """Little noise asks for a large C, nothing but noise for a small one."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(400, 20))
+    rows = {f"x{j}": X[:, j] for j in range(20)} | {"y": X[:, 0] + noise * 0.1 * rng.logistic(size=400) > 0}
+    model = crossent.train(rows, "y", test=0)
+    search, chosen = model.metadata["search"], model.metadata["settings"]["C"]
+    tried = [one["C"] for one in search]
+    assert tried == sorted(set(tried))
+    assert set(START) <= set(tried)
+    assert chosen == min(search, key=lambda one: one["log_loss"])["C"]
+    assert tried[0] < chosen < tried[-1] or chosen in {LEAST, MOST}
+    assert (tried[0] < START[0]) == (edge == "lower")
+    assert (tried[-1] > START[-1]) == (edge == "upper")
+
+
+def test_one_standard_error_takes_the_simplest_within_it():
+    rows = numbers()
+    search = crossent.train(rows, "y").metadata["search"]
+    best = min(search, key=lambda one: one["log_loss"])
+    within = [one["C"] for one in search if one["log_loss"] <= best["log_loss"] + best["standard_error"]]
+    assert crossent.train(rows, "y", selection="1se").metadata["settings"]["C"] == min(within) < best["C"]
+
+
+def test_a_rare_class_has_fewer_folds_and_a_single_row_is_told():
+    rows = {"x": np.arange(30.0) % 7, "y": [0] * 27 + [1] * 3}
+    assert {len(one["folds"]) for one in crossent.train(rows, "y", test=0).metadata["search"]} == {3}
+    rows["y"] = [0] * 29 + [1]
+    with pytest.raises(CrossentError, match="class 1 has 1 row to train on, too few to choose C"):
+        crossent.train(rows, "y", test=0)
+    crossent.train(rows, "y", test=0, C=1.0)
 
 
 def test_settings_come_as_numpy_has_them():
@@ -70,7 +125,7 @@ def test_settings_come_as_numpy_has_them():
 @pytest.mark.parametrize("weights", ["balanced", {0: 3.0}, {0: 0.5, 1: 2.0}], ids=str)
 def test_class_weights_are_scikit_learns(weights):
     rows = numbers()
-    model = crossent.train(rows, "y", class_weight=weights, test=0, tol=1e-12)
+    model = crossent.train(rows, "y", C=1.0, class_weight=weights, test=0, tol=1e-12)
     X = model.encoder.transform(pa.table({name: rows[name] for name in "abc"}))
     theirs = LogisticRegression(class_weight=weights, tol=1e-10).fit(X, rows["y"])
     np.testing.assert_allclose(model.coef, theirs.coef_, atol=1e-5)
@@ -83,6 +138,8 @@ def test_what_happened_is_told():
     assert stages == ["reading", "encoding", "choosing C", "fitting", "testing"]
     assert list(model.metadata["seconds"]) == stages
     assert [what for stage, what in told if stage == "reading"][1] == model.schema
+    tried = [what for stage, what in told if stage == "choosing C" and what is not None]
+    assert [one.as_dict() for one in tried] == model.metadata["search"]
     steps = [what for stage, what in told if stage == "fitting" and what is not None]
     assert all(isinstance(step, Progress) for step in steps)
     assert steps[-1].objective == model.certificate.objective
@@ -90,20 +147,28 @@ def test_what_happened_is_told():
     assert model.metadata["rows"] == {"read": 400, "used": 400, "train": 320, "test": 80}
 
 
-def interrupting(stage, at):
-    """A watcher that presses Ctrl-C at a step of a stage."""
+def interrupting(stage, after):
+    """A watcher that presses Ctrl-C at the news of a stage that follows so many."""
+    news = []
 
     def watch(now, what):
-        if now == stage and isinstance(what, Progress) and what.n_iter == at:
-            raise KeyboardInterrupt
+        if now == stage and isinstance(what, Progress | Candidate):
+            news.append(what)
+            if len(news) > after:
+                raise KeyboardInterrupt
 
     return watch
 
 
 @pytest.mark.parametrize("stage", ["fitting", "choosing C"])
-def test_an_interruption_keeps_the_best_weights_and_says_so(stage, tmp_path):
-    C = [0.1, 1.0] if stage == "choosing C" else 1.0
-    model = crossent.train(numbers(), "y", C=C, tol=1e-14, watch=interrupting(stage, 1))
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_an_interruption_keeps_the_best_weights_and_says_so(stage, l1_ratio, tmp_path):
+    C = None if stage == "choosing C" else 1.0
+    model = crossent.train(numbers(), "y", C=C, l1_ratio=l1_ratio, tol=1e-14, watch=interrupting(stage, 1))
+    if stage == "choosing C":
+        search = model.metadata["search"]
+        assert len(search) == 2
+        assert model.metadata["settings"]["C"] == min(search, key=lambda one: one["log_loss"])["C"]
     assert model.metadata["interrupted"]
     assert model.certificate.outcome == Outcome.INTERRUPTED.value
     assert not model.certificate.converged
@@ -122,6 +187,22 @@ def test_an_interruption_before_there_are_weights_is_one():
         crossent.train(numbers(), "y", watch=watch)
 
 
+def test_an_interruption_inside_a_fold_ends_the_search(monkeypatch):
+    """The loop keeps a fit's weights where Ctrl-C reaches it; the search must not go on as if nothing had been."""
+    reached = []
+
+    def interrupted(objective, point, step):
+        reached.append(objective)
+        if len(reached) == 30:
+            raise KeyboardInterrupt
+        return take_step(objective, point, step)
+
+    monkeypatch.setattr("crossent.fit.take_step", interrupted)
+    model = crossent.train(numbers(), "y", n_jobs=1)
+    assert model.metadata["interrupted"]
+    assert 0 < len(model.metadata["search"]) < len(START)
+
+
 def test_an_interruption_while_testing_keeps_the_weights():
     def watch(stage, what):
         if stage == "testing":
@@ -132,7 +213,7 @@ def test_an_interruption_while_testing_keeps_the_weights():
 
 def test_a_fit_that_did_not_arrive_warns():
     with pytest.warns(ConvergenceWarning, match=r"stopped at max_iter.*gap reached .*, asked 1e-06, .*raise max_iter"):
-        model = crossent.train(numbers(), "y", max_iter=1)
+        model = crossent.train(numbers(), "y", C=1.0, max_iter=1)
     assert not model.certificate.converged
 
 
@@ -174,7 +255,8 @@ def test_a_cell_is_named_by_its_row_in_the_source(tmp_path, monkeypatch):
     [
         ({"C": 0}, "C is 0; give a positive number"),
         ({"C": "strong"}, "C is 'strong'; give a positive number"),
-        ({"C": None}, "C is None; give a positive number"),
+        ({"C": [None]}, "C is None; give a positive number"),
+        ({"selection": "2se"}, "selection is '2se'; give 'best' or '1se'"),
         ({"C": [1.0, "a"]}, "C is 'a'; give a positive number"),
         ({"l1_ratio": None}, "l1_ratio is None; give a number"),
         ({"test": "some"}, "test is 'some'; give a share"),

@@ -21,24 +21,22 @@ from crossent import __version__
 from crossent.certificate import Outcome
 from crossent.errors import CrossentError
 from crossent.fit import Fit, Progress, fit
-from crossent.metrics import evaluate, losses
+from crossent.metrics import evaluate
 from crossent.model import Model
-from crossent.scoring import margins
 from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, rows_with_target, with_target
+from crossent.tuning import Candidate, Tuning
 
 Array = NDArray[Any]
 Names: TypeAlias = "str | Sequence[str]"
-Watch: TypeAlias = "Callable[[str, Progress | Schema | None], Any]"
-
-VALIDATION = 0.2  # share of the training rows on which several values of C are compared
-SEARCH_TOL = 1e-3  # the gap that is enough to compare them
+Watch: TypeAlias = "Callable[[str, Progress | Schema | Candidate | None], Any]"
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a training run was asked for; see :func:`train`."""
 
-    C: float | Sequence[float] = 1.0
+    C: float | Sequence[float] | None = None
+    selection: str = "best"
     l1_ratio: float = 0.0
     test: float = 0.2
     class_weight: str | Mapping[Any, float] | None = None
@@ -48,10 +46,11 @@ class Settings:
     n_jobs: int | None = None
 
     def __post_init__(self) -> None:
-        strengths = self.C if isinstance(self.C, Iterable) and not isinstance(self.C, str) else [self.C]
-        for C in strengths:
-            _require(isinstance(C, Real) and C > 0, "C", C, "a positive number (infinite for no penalty)")
-        _require(len(self.candidates) > 0, "C", self.C, "one value or several")
+        several = isinstance(self.C, Iterable) and not isinstance(self.C, str)
+        for C in self.C if several else [] if self.C is None else [self.C]:  # type: ignore[union-attr]
+            _require(isinstance(C, Real) and float(C) > 0, "C", C, "a positive number (infinite for no penalty)")
+        _require(self.candidates is None or len(self.candidates) > 0, "C", self.C, "one value or several")
+        _require(self.selection in {"best", "1se"}, "selection", self.selection, "'best' or '1se'")
         _require(_between(self.l1_ratio, 0, 1), "l1_ratio", self.l1_ratio, "a number from 0 to 1")
         _require(
             _between(self.test, 0, 1) and self.test < 1, "test", self.test, "a share from 0 (no test part) to below 1"
@@ -62,8 +61,10 @@ class Settings:
         _require(self.n_jobs is None or _whole(self.n_jobs), "n_jobs", self.n_jobs, "a whole number, or None for all")
 
     @property
-    def candidates(self) -> list[float]:
-        """The values of C to choose from."""
+    def candidates(self) -> list[float] | None:
+        """The values of C to choose from; None where the grid is free."""
+        if self.C is None:
+            return None
         return sorted({float(C) for C in self.C}) if isinstance(self.C, Iterable) else [float(self.C)]
 
 
@@ -76,7 +77,8 @@ def train(
     number: Names = (),
     date: Names = (),
     drop: Names = (),
-    C: float | Sequence[float] = 1.0,
+    C: float | Sequence[float] | None = None,
+    selection: str = "best",
     l1_ratio: float = 0.0,
     test: float = 0.2,
     class_weight: str | Mapping[Any, float] | None = None,
@@ -97,9 +99,12 @@ def train(
         The column to predict. Rows without it are left out, with a warning.
     text, category, number, date, drop : column names
         Kinds of columns; all others are guessed.
-    C : float, or several
-        Inverse strength of the penalty. Of several, the one with the least log-loss on a fifth of the training rows is
-        taken; the test part has no say in it.
+    C : float, several, or None
+        Inverse strength of the penalty. Of several, the one with the least log-loss in cross-validation of the training
+        rows is taken (five stratified folds, fewer where a class has fewer rows); the test part has no say in it. By
+        default a grid is tried that goes on until the best is not at its edge.
+    selection : {"best", "1se"}
+        "1se" takes the smallest C whose log-loss is within one standard error of the least.
     l1_ratio : float
         0 for L2, 1 for L1, between for the elastic net.
     test : float
@@ -112,13 +117,13 @@ def train(
     max_iter, seed, n_jobs : int
     watch : callable, optional
         Called with the name of the stage that begins and None; with "reading" and the Schema once it is known; with
-        "choosing C" or "fitting" and a ``Progress`` at every step.
+        "choosing C" and a ``Candidate`` for each C tried; with "fitting" and a ``Progress`` at every step.
 
     Returns
     -------
     Model
-        With ``certificate``, ``test`` (an Evaluation) and ``metadata``. A KeyboardInterrupt while fitting gives the
-        best weights so far, marked as interrupted.
+        With ``certificate``, ``test`` (an Evaluation) and ``metadata``, whose "search" is the curve of log-loss against
+        C. A KeyboardInterrupt while choosing C or fitting gives the best weights so far, marked as interrupted.
 
     Raises
     ------
@@ -132,7 +137,7 @@ def train(
     >>> model.predict({"x": [1, 6]}).tolist()
     ['no', 'yes']
     """
-    settings = Settings(C, l1_ratio, test, class_weight, tol, max_iter, seed, n_jobs)
+    settings = Settings(C, selection, l1_ratio, test, class_weight, tol, max_iter, seed, n_jobs)
     _require(isinstance(target, str), "target", target, "the name of a column")
     stages = _Stages(watch)
     with stages("reading"):
@@ -150,14 +155,12 @@ def train(
         seen = y[~held_out]
         weights = row_weights(seen, classes, class_weight)
     problem = _Problem(X, seen, weights, classes, settings, stages)
-    chosen, fitted = settings.candidates[0], None
-    search: list[dict[str, float]] = []
-    if len(settings.candidates) > 1:
-        with stages("choosing C"):
-            chosen, fitted, search = problem.choose()
-    if fitted is None or not _interrupted(fitted):
+    search: list[dict[str, Any]] = []
+    if settings.candidates is not None and len(settings.candidates) == 1:
         with stages("fitting"):
-            fitted = problem.fit(chosen, settings.tol, fitted)
+            chosen, fitted = settings.candidates[0], problem.fit(settings.candidates[0])
+    else:
+        chosen, fitted, search = problem.tune()
     if math.isnan(fitted.certificate.objective):
         raise KeyboardInterrupt("before there were any weights")
     model = Model(classes, fitted.coef, fitted.intercept, schema, encoder, fitted.certificate, {})
@@ -242,7 +245,8 @@ class _Problem:
     settings: Settings
     stages: _Stages
 
-    def fit(self, C: float, tol: float, start: Fit | None = None) -> Fit:
+    def fit(self, C: float, start: tuple[Array, Array] | None = None, at_once: bool = False) -> Fit:
+        """Fit all rows; ``at_once`` takes no step, but says what is proved of the start."""
         return fit(
             self.X,
             self.y,
@@ -250,38 +254,47 @@ class _Problem:
             C=C,
             l1_ratio=self.settings.l1_ratio,
             sample_weight=self.weights,
-            tol=tol,
+            tol=self.settings.tol,
             max_iter=self.settings.max_iter,
-            start=None if start is None else (start.coef, start.intercept),
+            start=start,
             n_jobs=self.settings.n_jobs,
-            on_step=self.stages.tell if self.stages.watch else None,
+            on_step=(lambda _: True) if at_once else self.stages.tell if self.stages.watch else None,
         )
 
-    def part(self, rows: Array) -> _Problem:
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, X=self.X[rows], y=self.y[rows], weights=weights)
+    def tune(self) -> tuple[float, Fit, list[dict[str, Any]]]:
+        """Return the C chosen by cross-validation, the fit of all rows with it, and the curve of log-loss against C.
 
-    def loss(self, fitted: Fit) -> float:
-        of_row = losses(margins(self.X, fitted.coef, fitted.intercept, self.settings.n_jobs), self.y)
-        return float(np.average(of_row, weights=self.weights))
-
-    def choose(self) -> tuple[float, Fit, list[dict[str, float]]]:
-        """Return the C with the least loss on a part of the rows, its fit to the others, and the loss of every C.
-
-        Interrupted, it returns what it was at.
+        Interrupted, it returns the best so far: the weights that the folds agree on.
         """
-        held_out = split(self.y, VALIDATION, self.settings.seed, self.classes)
-        learning, validation = self.part(np.flatnonzero(~held_out)), self.part(np.flatnonzero(held_out))
-        fits: dict[float, Fit] = {}
-        found: dict[float, float] = {}
-        last = None
-        for C in self.settings.candidates:
-            fits[C] = last = learning.fit(C, max(SEARCH_TOL, self.settings.tol), last)
-            found[C] = validation.loss(last)
-            if _interrupted(last):
-                break
-        chosen = C if _interrupted(fits[C]) else min(found, key=lambda C: found[C])
-        return chosen, fits[chosen], [{"C": C, "log_loss": loss} for C, loss in found.items()]
+        asked = self.settings
+        tuning = Tuning(
+            self.X,
+            self.y,
+            self.weights,
+            self.classes,
+            asked.candidates,
+            asked.l1_ratio,
+            asked.tol,
+            asked.max_iter,
+            asked.seed,
+            asked.n_jobs,
+            self.stages.tell,
+        )
+        interrupted = False
+        with self.stages("choosing C"):
+            try:
+                tuning.run()
+            except KeyboardInterrupt:
+                interrupted = True
+        if not tuning.candidates:
+            raise KeyboardInterrupt("before there were any weights")
+        C = tuning.best(asked.selection).C
+        if interrupted:
+            fitted = self.fit(C, tuning.starts[C], at_once=True)
+            proof = replace(fitted.certificate, outcome=Outcome.INTERRUPTED.value, converged=False)
+            return C, replace(fitted, certificate=proof), tuning.curve()
+        with self.stages("fitting"):
+            return C, self.fit(C, tuning.starts[C]), tuning.curve()
 
 
 def _interrupted(fitted: Fit) -> bool:
@@ -304,7 +317,7 @@ class _Stages:
         yield
         self.seconds[name] = time.perf_counter() - began
 
-    def tell(self, what: Progress | Schema | None) -> None:
+    def tell(self, what: Progress | Schema | Candidate | None) -> None:
         if self.watch is not None:
             self.watch(self.current, what)
 

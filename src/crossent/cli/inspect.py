@@ -47,6 +47,12 @@ def inspect(
     )
     console.print(show.section(model, show.grid([(f"[dim]{name}[/]", spelled(value)) for name, value in lines], "<<")))
     console.print(show.section("Columns", show.columns(fitted.schema)))
+    if about["search"]:
+        from crossent.cli.curve import plot
+
+        folds = len(about["search"][0]["folds"])
+        title = f"Log-loss against C, {folds} folds: the mean and its standard error"
+        console.print(show.section(title, plot(about["search"], settings["C"], console.width - 2)))
     for label, found in weights.items():
         console.print(show.weights(label, found))
     if fitted.test:

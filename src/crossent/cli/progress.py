@@ -1,4 +1,7 @@
-"""Stages as they pass: a line for each when it ends, and for what takes over a second a bar with a live objective."""
+"""Stages as they pass: a line for each when it ends; a bar with a live objective for what takes over a second.
+
+While C is chosen, its curve as it grows.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from crossent.cli.terminal import err
@@ -33,6 +37,8 @@ class Stages:
         self.timer: threading.Timer | None = None
         self.stage, self.began, self.first_gap, self.told = "", 0.0, math.inf, ""
         self.task: Any = None
+        self.tried: list[dict[str, Any]] = []
+        self.chart: Live | None = None
 
     def __enter__(self) -> Stages:
         return self
@@ -41,7 +47,7 @@ class Stages:
         self._end_stage(finished=kind is None)
 
     def __call__(self, stage: str, what: Any) -> None:
-        """Take news: a stage that begins (None), rows done (a number), the schema, or a fit's ``Progress``."""
+        """Take news: a stage that begins (None), rows done (a number), the schema, a ``Progress`` or ``Candidate``."""
         if self.quiet:
             return
         if what is None:
@@ -51,6 +57,8 @@ class Stages:
             self.bar.update(self.task, told=f"{what:,} rows")
         elif hasattr(what, "relative_gap"):
             self._step(what)
+        elif hasattr(what, "log_loss"):
+            self._try(what.as_dict())
         elif hasattr(what, "columns"):
             from crossent.cli.show import columns, indented
 
@@ -69,15 +77,36 @@ class Stages:
     def _end_stage(self, finished: bool = True) -> None:
         if not self.stage:
             return
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer.join()
-            self.bar.stop()
+        self._hide_bar()
+        if self.chart is not None:
+            self.chart.stop()
+            self.chart = None
         self.bar.remove_task(self.task)
         if finished and self.lines:
             seconds = time.perf_counter() - self.began
             self.console.print(f"  {self.stage:<12} {seconds:6.2f} s" + (f"  [dim]{self.told}[/]" if self.told else ""))
         self.stage = ""
+
+    def _hide_bar(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer.join()
+            self.bar.stop()
+
+    def _try(self, candidate: dict[str, Any]) -> None:
+        """Show one more value of C: in the chart on a terminal, in a line elsewhere."""
+        from crossent.cli.curve import line, plot
+        from crossent.cli.show import indented
+
+        self.tried.append(candidate)
+        if not self.console.is_terminal:
+            self.console.print(f"    {line(candidate)}")
+            return
+        if self.chart is None:
+            self._hide_bar()
+            self.chart = Live(console=self.console, auto_refresh=False)
+            self.chart.start()
+        self.chart.update(indented(plot(self.tried, width=self.console.width - 2)), refresh=True)
 
     def _step(self, step: Any) -> None:
         """Show how far a fit is: on a logarithmic scale, from the first known gap to the one asked for."""

@@ -32,13 +32,19 @@ def train(
         list[str] | None, typer.Option(metavar="COLUMN", help="Leave these out.", rich_help_panel=COLUMNS)
     ] = None,
     C: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--C",
-            help="Inverse penalty; of several (1,3,10) the best on part of the training rows.",
+            metavar="NUMBERS",
+            help="Inverse penalty: one fixes it, several (1,3,10) are tried.  \\[default: chosen]",
+            show_default=False,
             rich_help_panel=FIT,
         ),
-    ] = "1.0",
+    ] = None,
+    selection: Annotated[
+        str,
+        typer.Option(help="C of the best score, or the smallest within its standard error (1se).", rich_help_panel=FIT),
+    ] = "best",
     l1_ratio: Annotated[float, typer.Option(help="0 for L2, 1 for L1.", rich_help_panel=FIT)] = 0.0,
     test: Annotated[float, typer.Option(help="Share of the rows held out to test.", rich_help_panel=FIT)] = 0.2,
     balanced: Annotated[bool, typer.Option("--balanced", help="Weigh all classes alike.", rich_help_panel=FIT)] = False,
@@ -55,13 +61,15 @@ def train(
     its values and printed. Overrule it with --text, --category, --number,
     --date, --drop: one name, or several with commas.
 
-    Ctrl-C while fitting saves the best weights so far, marked as interrupted.
+    C is chosen by cross-validation of the training rows, unless --C fixes it.
+
+    Ctrl-C while choosing C or fitting saves the best weights so far, marked as interrupted.
 
     [bold]Examples[/]
 
       crossent train reviews.csv --target label
 
-      crossent train 'part-*.parquet' -t churned --drop name --C 0.1,1,10
+      crossent train 'part-*.parquet' -t churned --drop name --C 0.1,1,10 --selection 1se
 
       zcat log.csv.gz | crossent train - -t clicked --test 0.1 --json
     """
@@ -71,7 +79,7 @@ def train(
     path = output if output is not None else _default_name()
     check_writable(path)
     check_apart(path, source)
-    values = _numbers(C)
+    values = None if C is None else _numbers(C)
     with notes(quiet):
         from crossent.cli.progress import Stages
         from crossent.training import train as train_model
@@ -88,7 +96,8 @@ def train(
                 number=options.names(number),
                 date=options.names(date),
                 drop=options.names(drop),
-                C=values if len(values) > 1 else values[0],
+                C=values,
+                selection=selection,
                 l1_ratio=l1_ratio,
                 test=test,
                 class_weight="balanced" if balanced else None,
@@ -119,9 +128,14 @@ def show(model, path: str | None) -> None:
 
     console, about = out(), model.metadata
     if about["search"]:
-        found = ", ".join(f"{one['C']:g}: {one['log_loss']:.4f}" for one in about["search"])
-        console.print(f"\nC = {about['settings']['C']:g} has the least log-loss on a fifth of the training rows")
-        console.print(f"  [dim]{found}[/]")
+        chosen = about["settings"]["C"]
+        best = min(about["search"], key=lambda one: one["log_loss"])
+        why = "the least" if best["C"] == chosen else f"within one standard error of the least, C = {best['C']:.4g}'s,"
+        at = next(one for one in about["search"] if one["C"] == chosen)
+        console.print(
+            f"\nC = {chosen:.4g}: log-loss {at['log_loss']:.4f} ± {at['standard_error']:.4f}, {why} in "
+            f"{len(at['folds'])}-fold cross-validation of the training rows"
+        )
     if model.test:
         console.print(look.evaluation(model.test, f"Test: {model.test.rows:,} rows held out"))
     else:
