@@ -13,7 +13,7 @@ from crossent.design import as_design
 from crossent.errors import CrossentError
 from crossent.fit import fit, penalised_objective, take_step
 from crossent.objective import Step
-from problems import STORAGES, problem_set, random_problem
+from problems import STORAGES, labels, problem_set, random_problem
 
 PROBLEMS = problem_set()
 NEWTON = ["cholesky", "newton-cg"]
@@ -137,6 +137,25 @@ def test_same_bits_for_any_number_of_threads(solver):
     one, many = (fit(X, y, solver=solver, n_jobs=n) for n in (1, 3))
     assert np.array_equal(one.coef, many.coef)
     assert np.array_equal(one.intercept, many.intercept)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_many_rows_that_a_sample_stands_for_at_first(K, C):
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(24_000, 48))
+    X[:, 5] = 0.0
+    X[8] = X[7]
+    X[7:9, 5] = 1.0  # two rows that no sample is likely to hold
+    y = labels(rng, X[:, :K] if K > 2 else X[:, 0])
+    y[7:9] = 0, 1
+    one, two = (fit(X, y, n_classes=K, C=C, tol=1e-10, n_jobs=n) for n in (1, 2))
+    assert one.certificate.converged
+    assert np.array_equal(one.coef, two.coef)
+    z = X @ one.coef.T + one.intercept
+    residual = crossent.sigmoid(z) - y[:, None] if K == 2 else crossent.softmax(z) - np.eye(K)[y.astype(int)]
+    gradient = X.T @ residual + (0.0 if np.isinf(C) else one.coef.T)
+    np.testing.assert_allclose(gradient, 0.0, atol=0.1 if np.isinf(C) else 1e-3)
 
 
 def test_without_a_penalty_the_score_equations_hold():

@@ -66,3 +66,64 @@ def both_products(X, v, b, bends, a, s, kept, out):
         add_products(X[low:high], t, out)
         out[d] += t.sum()
     return loss
+
+
+@kernel
+def scaled_transpose(X, h, T):
+    """Write X, rows times the roots of h, and the roots below it, into T by columns. Eight rows fill a cache line."""
+    n, d = X.shape
+    eight = n - n % 8
+    for i in range(n):
+        T[d, i] = np.sqrt(h[i])
+    for i in range(0, eight, 8):
+        for j in range(d):
+            for k in range(8):
+                T[j, i + k] = X[i + k, j] * T[d, i + k]
+    for i in range(eight, n):
+        for j in range(d):
+            T[j, i] = X[i, j] * T[d, i]
+
+
+@kernel
+def add_tiles(T, m, out):
+    """Add the lower triangle of the products of T's rows, of which m entries count, to out.
+
+    Eight sums at a time stay in registers: six reads for eight multiply-adds.
+    """
+    for a in range(0, T.shape[0], 2):
+        for b in range(0, a + 1, 4):
+            p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
+            for i in range(m):
+                x, y = T[a, i], T[a + 1, i]
+                t0, t1, t2, t3 = T[b, i], T[b + 1, i], T[b + 2, i], T[b + 3, i]
+                p0 += x * t0
+                p1 += x * t1
+                p2 += x * t2
+                p3 += x * t3
+                q0 += y * t0
+                q1 += y * t1
+                q2 += y * t2
+                q3 += y * t3
+            out[a, b] += p0
+            out[a, b + 1] += p1
+            out[a, b + 2] += p2
+            out[a, b + 3] += p3
+            out[a + 1, b] += q0
+            out[a + 1, b + 1] += q1
+            out[a + 1, b + 2] += q2
+            out[a + 1, b + 3] += q3
+
+
+@kernel
+def add_gram(X, h, out):
+    """Add [X 1].T @ diag(h) @ [X 1] to out, its lower triangle; the order of out is rounded up to a multiple of 4.
+
+    A block of rows is transposed, so that the sums run along memory.
+    """
+    n, order = X.shape[0], out.shape[0]
+    size = max(128, BLOCK_VALUES // order // 8 * 8)
+    T = np.zeros((order, min(n, size)))
+    for low in range(0, n, size):
+        m = min(n - low, size)
+        scaled_transpose(X[low : low + m], h[low : low + m], T)
+        add_tiles(T, m, out)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
 from crossent.columns import Columns, gather
-from crossent.dense import add_products, block_rows, both_products, dot_into
+from crossent.dense import add_gram, add_products, block_rows, both_products, dot_into
 from crossent.jit import uncompiled
 from crossent.margins import Middle
 from crossent.sparse import compressed_dot, outer_products, repeats, scatter
@@ -82,6 +82,10 @@ class Design(ABC):
     @abstractmethod
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
+
+    @abstractmethod
+    def some_rows(self, chosen: NDArray[np.intp]) -> Design:
+        """Return a design over a copy of the chosen rows."""
 
     @abstractmethod
     def compressed_rows(self) -> Columns:
@@ -210,21 +214,20 @@ class DenseDesign(Design):
         return self._with_ones(in_order(self.over_rows(piece)), h)
 
     def gram(self, h: Array) -> Array:
-        """Return X.T @ diag(h) @ X: half of n d^2 multiply-adds, as the product of one array with itself."""
+        """Return X.T @ diag(h) @ X: half of n d^2 multiply-adds, for it is symmetric."""
 
-        def piece(rows: slice) -> tuple[Array, Array]:
-            inner, edge = np.zeros((self.columns, self.columns)), np.zeros(self.columns)
-            for b in self._blocks(rows, max(BLOCK_VALUES, 256 * self.columns)):
-                block = self._block(b)
-                root = np.sqrt(h[b])
-                scaled = block * root[:, None]
-                inner += scaled.T @ scaled
-                edge += scaled.T @ root
-            return inner, edge
+        def piece(rows: slice) -> Array:
+            order = 4 * (self.columns // 4 + 1)
+            lower = np.zeros((order, order))
+            for b, block in self._plain(rows):
+                add_gram(block, h[b], lower)
+            return lower
 
-        parts = self.over_rows(piece)
-        inner, edge = in_order([a for a, _ in parts]), in_order([e for _, e in parts])
-        return self._bordered(inner, edge, h.sum())
+        # as many rows as columns a piece, so that adding the sums costs little
+        pieces = split(self.n, max(self.columns, -(-self.n // len(self.pieces))))
+        lower = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
+        inner = lower[: self.width, : self.width]
+        return np.tril(inner) + np.tril(inner, -1).T
 
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
@@ -241,6 +244,12 @@ class DenseDesign(Design):
         """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""
         ends = self.columns * np.arange(self.n + 1, dtype=np.int64)
         return Columns(ends, np.empty(0, np.int32), np.ascontiguousarray(self.X, dtype=np.float64).reshape(-1))
+
+    def some_rows(self, chosen: NDArray[np.intp]) -> Design:
+        """Return a design over a copy of the chosen rows."""
+        part = DenseDesign(np.ascontiguousarray(self.X[chosen]), intercept=self.intercept)
+        part.threads = min(part.threads, self.threads)
+        return part
 
 
 class SparseDesign(Design):
@@ -350,6 +359,12 @@ class SparseDesign(Design):
         inner = half + half.T
         edge = self._transposed_product(h, squared=False)[: self.columns] if self.intercept else np.empty(0)
         return self._bordered(inner, edge, h.sum())
+
+    def some_rows(self, chosen: NDArray[np.intp]) -> Design:
+        """Return a design over a copy of the chosen rows."""
+        part = SparseDesign(self.rows[chosen], intercept=self.intercept)
+        part.threads = min(part.threads, self.threads)
+        return part
 
     def compressed_rows(self) -> Columns:
         """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""

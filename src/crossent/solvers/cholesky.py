@@ -19,7 +19,7 @@ class NewtonCholesky:
     """Newton steps by Cholesky's factorisation. A step is a Gram matrix (one pass, n d^2/2) and half a pass.
 
     Where a Gram matrix costs many passes, the last one's factor serves on as the preconditioner of conjugate gradients,
-    for as long as they take fewer passes than a new one would.
+    for as long as they take fewer passes than a new one would. The first is that of a sample, where rows are many.
     """
 
     name = "cholesky"
@@ -34,17 +34,17 @@ class NewtonCholesky:
         step = self._with_last_factor(objective, point, h, target)
         if step is not None:
             return step
-        hessian = objective.hessian(h)
-        if point.w.ndim == 2:
-            hold_common_shift(hessian, objective)
-        self._factor = Factor(hessian)
+        self._factor = _factorised(objective, h)
         v = -self._factor.solve(point.gradient)
         return Step(v, objective.margins(v))
 
     def _with_last_factor(self, objective: Objective, point: Point, h: Array, target: float) -> Step | None:
         """Return the step that conjugate gradients find with the last factor, if they do in the passes allowed."""
-        factor = self._factor
         limit = int(KEEP * objective.hessian_work / objective.pass_work)
+        if limit > 0 and self._factor is None and objective.sample is not None:
+            rows, part = objective.sample
+            self._factor = _factorised(part, part.curvature_at(point.z[rows]))
+        factor = self._factor
         if factor is None or limit == 0:
             return None
         v, residual, solved = conjugate_gradients(
@@ -56,6 +56,13 @@ class NewtonCholesky:
         )
         leftover = float(np.sqrt(max(0.0, float((residual * factor.solve(residual)).sum()))))
         return Step(v, objective.margins(v), leftover) if solved else None
+
+
+def _factorised(objective: Objective, h: Array) -> Factor:
+    hessian = objective.hessian(h)
+    if h.ndim == 2:
+        hold_common_shift(hessian, objective)
+    return Factor(hessian)
 
 
 def hold_common_shift(hessian: Array, objective: Objective) -> None:
