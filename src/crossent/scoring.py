@@ -31,9 +31,11 @@ def margins(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) ->
     n_jobs : int, optional
         Threads; all cores by default.
     """
-    v = np.vstack([coef.T, intercept]).astype(np.float64, copy=False)
+    w = coef[0] if len(coef) == 1 else np.ascontiguousarray(coef.T)  # a row of coefficients may be long: no copy of it
     with quiet_blas():
-        return as_design(X, n_jobs=n_jobs).dot(v[:, 0] if len(coef) == 1 else v)
+        z: Array = as_design(X, intercept=False, n_jobs=n_jobs).dot(w.astype(np.float64, copy=False))
+    z += intercept
+    return z
 
 
 def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array | None:
