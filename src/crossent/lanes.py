@@ -151,6 +151,9 @@ class _Lane(Design):
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         return self._abreast.whole.scaled_columns(chosen, scale)
 
+    def some_rows(self, chosen: NDArray[np.intp]) -> Design:
+        return self._abreast.whole.some_rows(chosen)
+
     def compressed_rows(self) -> Columns:
         return self._abreast.whole.compressed_rows()
 
