@@ -28,7 +28,7 @@ Rows = tuple[Array, Array, Array]  # columns, counts, and how many each row has
 
 _NONE = np.zeros(0, np.int32)
 _NO_COUNTS = np.zeros(0, np.int32)
-_MANY = 1 << 23  # numbers of four bytes
+_MANY = 1 << 20  # numbers of four bytes
 
 
 @dataclass
@@ -185,6 +185,7 @@ def assemble(
     indptr = np.zeros(counted.n_rows + 1, index)
     np.cumsum(np.concatenate([lengths for _, _, lengths in counted.rows] or [_NONE]), out=indptr[1:])
     indices, data = np.empty(ends[-1], index), np.empty(ends[-1], dtype)
+    quarter = -(-len(counted.rows) // 4)
 
     def place(k: int) -> None:
         columns, counts, lengths = counted.rows[k]
@@ -194,6 +195,8 @@ def assemble(
         else:
             weigh(columns, counts, lengths, of_count, idf, norm, indices[here], data[here])
         counted.rows[k] = (_NONE, _NONE, _NONE)
+        if (k + 1) % quarter == 0:
+            _give_back(int(ends[-1]))
 
     _each(range(len(counted.rows)), place, threads)
     return data, indices, indptr

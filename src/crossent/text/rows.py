@@ -24,7 +24,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
         longest = max(longest, end - start)
         start = end
     keys, other = np.empty(longest, np.uint32), np.empty(longest, np.uint32)
-    places = np.empty(1 << _MAX_DIGIT, np.int32)
+    places = np.empty(1 << _MAX_DIGIT, np.uint32)
     columns, counts = np.empty(len(stream), np.int32), np.empty(len(stream), np.int32)
     lengths = np.empty(len(ends), np.int32)
     bits = 1
@@ -33,8 +33,9 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
     start = used = np.int64(0)
     for d in range(len(ends)):
         n = np.int64(0)
-        for i in range(start, ends[d]):
-            code = np.int64(stream[i])
+        row = borrowed(stream)[start : ends[d]]
+        for i in range(len(row)):
+            code = np.int64(row[i])
             if hashed:
                 keys[n] = code
                 n += 1
@@ -50,7 +51,7 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
         lengths[d] = used - first
         if len(in_documents):
             for i in range(first, used):
-                in_documents[columns[i]] += 1
+                in_documents[np.uint32(columns[i])] += 1
     return columns[:used].copy(), counts[:used].copy(), lengths
 
 
@@ -64,8 +65,8 @@ def _count_runs(keys, n, hashed, columns, counts, used):
         repeats = np.int32(column == previous)
         run = run * repeats + np.int32(1) - np.int32(2) * np.int32(keys[i] & np.uint32(hashed))
         used += 1 - repeats
-        columns[used - 1] = column
-        counts[used - 1] = run
+        columns[np.uint64(used - 1)] = column
+        counts[np.uint64(used - 1)] = run
         previous = column
     return used
 
@@ -113,23 +114,28 @@ def _starts(keys, places, n, shift, digit):
     for k in range(size):
         places[k] = 0
     for i in range(n):
-        places[np.int64(keys[i]) >> shift & size - 1] += 1
-    place = most = np.int32(0)
+        places[_digit(keys[i], shift, size)] += np.uint32(1)
+    place = most = np.uint32(0)
     for k in range(size):
         count = places[k]
         places[k] = place
         place += count
         most = max(most, count)
-    return most
+    return np.int64(most)
 
 
 @step
 def _scatter(keys, other, places, n, shift, digit):
     for i in range(n):
-        k = np.int64(keys[i]) >> shift & (1 << digit) - 1
-        place = places[k]
-        other[place] = keys[i]
-        places[k] = place + np.int32(1)
+        k = _digit(keys[i], shift, 1 << digit)
+        other[places[k]] = keys[i]
+        places[k] += np.uint32(1)
+
+
+@step
+def _digit(key, shift, size):
+    """Return a digit of a key: unsigned, as all indices are here, so that none is looked at for being negative."""
+    return (key >> np.uint32(shift)) & np.uint32(size - 1)
 
 
 @rounded_kernel
