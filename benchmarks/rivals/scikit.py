@@ -14,6 +14,7 @@ from benchmarks.task import Data, Entrant, Fixed, Task
 
 PACKAGES = ("scikit-learn",)
 LARGEST_HESSIAN = 4000
+CV_TOL = 1e-8  # 1e-7 leaves the reviews' scores off by up to 1e-3; adult needs 1e-7
 
 PENALTIES = {
     "lbfgs": ("l2", "none"),
@@ -143,4 +144,10 @@ def write_rows(folder: Path, data: Data) -> Path:
 def entrants() -> list[Entrant]:
     own = library()
     fits: list[Entrant] = [Fit(solver) for solver in PENALTIES]
-    return [*fits, *every_job("scikit-learn", own), SingleFit("scikit-learn, one fit", own), TrainFile(), ColdStart()]
+    return [
+        *fits,
+        *every_job("scikit-learn", own, CV_TOL),
+        SingleFit("scikit-learn, one fit", own),
+        TrainFile(),
+        ColdStart(),
+    ]
