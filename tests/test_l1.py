@@ -98,6 +98,24 @@ def test_the_same_bits_on_any_number_of_threads_and_from_a_warm_start_the_same_o
     assert again.certificate.n_iter <= 1
 
 
+def test_rows_sorted_by_class_or_with_a_period_lead_to_the_same_optimum():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(40_000, 6))
+    y = (X[:, 0] - X[:, 1] + rng.logistic(size=40_000) > 1.0).astype(float)
+    shuffled, by_class = (fit(X[order], y[order], l1_ratio=1.0) for order in (np.arange(40_000), np.argsort(y)))
+    assert shuffled.certificate.converged
+    assert by_class.certificate.converged
+    np.testing.assert_allclose(shuffled.coef, by_class.coef, atol=1e-4)
+
+
+def test_a_class_so_rare_that_a_sample_of_rows_misses_it():
+    X = np.random.default_rng(6).normal(size=(30_000, 3))
+    y = np.zeros(30_000)
+    y[:2] = 1.0
+    result = fit(X, y, l1_ratio=1.0, C=100.0)
+    assert result.certificate.converged
+
+
 def test_an_empty_column_that_starts_with_a_weight():
     X = sp.csr_array((6, 2))
     X = sp.hstack([X, sp.csr_array(np.eye(6)[:, :1])], format="csr")

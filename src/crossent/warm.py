@@ -23,7 +23,7 @@ from crossent.solvers.coordinate import Coordinate
 
 Array = NDArray[np.float64]
 
-AHEAD = 0.8  # share of its threshold at which a column is copied before it is needed
+AHEAD = 0.9  # share of its threshold at which a column is copied before it is needed
 SCORE = 1e-4  # error of a fold's mean loss that its fit's gap may leave
 BORROWED = 1500  # order of the largest Hessian that is lent: one is kept for every C
 

@@ -25,6 +25,9 @@ PACE = 4.0
 INNER = 0.1
 NEWTON_STEPS = 20
 PACE = 4.0  # by which the penalty falls on the way from zero
+FEW_ROWS, ROWS_A_COLUMN = 4096, 40  # rows of a sample that leads most of the way
+THINNEST = 4  # rows for each one of a sample that is worth its time
+ROUGH = 1e-4  # relative gap that would do there
 INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
 NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
 STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
@@ -41,7 +44,7 @@ CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
-GRAM_USES = 3  # steps for which one serves
+GRAM_USES = 10  # steps for which one serves
 RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
 RANK = 1e-12  # share of the largest eigenvalue below which one is rounding's
 FIRST_GRAM_SWEEPS = 30  # sweeps over a Gram matrix before its system is solved on the support
@@ -87,6 +90,25 @@ class Coordinate:
         return Step(w - point.w, z - point.z)
 
     def _approach(self, objective: Objective, point: Point) -> Point:
+        """Return a point on the way from zero: the optimum of few rows, or for a penalty a few times as strong."""
+        n, few = objective.design.n, FEW_ROWS + ROWS_A_COLUMN * objective.design.width
+        if n >= THINNEST * few and point.w.ndim == 1:
+            rows = np.sort(np.random.default_rng(0).choice(n, few, replace=False))
+            y, s = objective.y[rows], objective.s[rows]
+            if 0.0 < float(s @ y) < float(s.sum()):
+                return self._from_rows(objective, rows)
+        return self._from_penalties(objective, point)
+
+    def _from_rows(self, objective: Objective, rows: NDArray[np.intp]) -> Point:
+        """Return the point at the optimum for some rows, drawn by a fixed seed."""
+        design, times = objective.design.some_rows(rows), objective.design.n / len(rows)
+        few = Objective(design, objective.y[rows], times * objective.s[rows], objective.penalty)
+        zero = few.at(np.zeros(objective.shape), np.zeros(design.n))
+        found = Coordinate().direction(few, zero, ROUGH * zero.value)
+        objective.passes += few.passes / times
+        return objective.at(found.v)
+
+    def _from_penalties(self, objective: Objective, point: Point) -> Point:
         """Return a point near the optimum for a penalty a few times as strong, by way of stronger ones."""
         penalty = objective.penalty
         times = float((np.abs(point.gradient) / np.where(penalty.l1 > 0.0, penalty.l1, np.inf)).max())
@@ -109,6 +131,8 @@ class Coordinate:
         part = self._selection.part(objective, kept)
         at = Point(point.w[kept], point.z, point.value, point.loss_gradient[kept], point.gradient[kept])
         enough = max(INNER * _violation(objective, point), allowed)
+        if self._lent is not None:  # it may serve once more
+            self._lent.violation = np.inf
         for _ in range(NEWTON_STEPS):
             violation = _violation(part, at)
             if violation <= enough:
@@ -128,7 +152,7 @@ class Coordinate:
             return _gram_step(part, point, lent.hessian, allowed)
         self._lent = None
         h, gram_cost = part.curvature_at(point.z), _gram_cost(part)
-        if gram_cost <= GRAM_USES * self._visited:
+        if gram_cost <= GRAM_USES * max(self._visited, part.design.values):
             self._lent = _Lent(part.design, l2, part.hessian(h), violation)
             return _gram_step(part, point, self._lent.hessian, allowed)
         if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
