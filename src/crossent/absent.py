@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.errors import CrossentError
 from crossent.fit import Fit, fit
+from crossent.terms import as_offset
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,8 @@ def fit_present(
     l1_ratio: float,
     fit_intercept: bool,
     sample_weight: Array | None,
+    bounds: Any,
+    offset: Any,
     start: tuple[Array, Array] | None,
     on_step: Any,
     **rest: Any,
@@ -34,10 +38,18 @@ def fit_present(
     is of that fit. Two of more classes share one penalty between them, |w|^2/4: half that of a fit of two classes.
     """
     problem = {"C": C, "l1_ratio": l1_ratio, "fit_intercept": fit_intercept, "sample_weight": sample_weight, **rest}
+    problem |= {"bounds": bounds, "offset": offset}
     weighted = np.ones(n_classes, bool) if sample_weight is None else np.bincount(codes, sample_weight, n_classes) > 0.0
     if weighted.all() or not fit_intercept:
         return fit(X, codes, n_classes=n_classes, start=start, on_step=on_step, **problem)
     present = np.flatnonzero(weighted)
+    if bounds is not None:
+        raise CrossentError(
+            f"class number {int(np.argmin(weighted))} has no row with a positive weight; leave the class out, or bounds"
+        )
+    if offset is not None:
+        among_offset = as_offset(offset, len(codes), n_classes)[:, present]
+        problem["offset"] = among_offset[:, 1] - among_offset[:, 0] if len(present) == 2 else among_offset
     if len(present) == 2:  # divide C loss + l1 |w| + (1 - l1)/4 w^2 by its share of a penalty, (1 + l1)/2
         problem["C"], problem["l1_ratio"] = 2.0 * C / (1.0 + l1_ratio), 2.0 * l1_ratio / (1.0 + l1_ratio)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.free import FreeColumns
 from crossent.margins import conjugate_sum, divergence_to_dual
 from crossent.objective import DualPoint, Objective, Point, Step
 
@@ -46,7 +47,7 @@ REMEDIES = {
     Outcome.INTERRUPTED: "fit again with warm_start=True to go on",
     Outcome.STOPPED: "fit again with warm_start=True to go on",
     Outcome.OVERFLOW: "divide the largest columns of X, or C, by a power of ten",
-    Outcome.SEPARABLE: "give a finite C",
+    Outcome.SEPARABLE: "give a finite C, and no column a penalty factor of 0",
 }
 
 
@@ -126,19 +127,28 @@ class DualBound:
             self.label_sums = np.array([s @ y])
         else:
             self.label_sums = np.bincount(y, weights=s, minlength=objective.n_classes)
-        free = objective.penalty.free.reshape(-1)
-        self.needs_newton = bool(free[: design.columns].any())
+        free = objective.penalty.free[: design.columns]
+        self.needs_newton = bool(free.size and free.all())
+        some = not self.needs_newton and (free.any() or objective.penalty.half_free.any())
+        self._free_columns = FreeColumns(objective) if some else None
+        self.endless: Array | None = None  # a change of the margins, by what neither penalty nor bound holds back
         self.best = -np.inf  # the largest dual value seen, of any point
         self._column_sums: tuple[Array, Array] | None = None
 
     def gap(self, point: Point, step: Step | None = None) -> float:
         """Return the duality gap at the point: no pass over X, O(n) work. Infinite where no dual point is known.
 
-        The Newton step is needed where columns of X are unpenalised: p' = p + p'(z) X v is orthogonal to them, but for
+        The Newton step is needed where no column of X is penalised: p' = p + p'(z) X v is orthogonal to them, but for
         what is left over of Newton's equation. That enters the bound as its product with twice the step's length: near
-        the optimum, and there only, the optimum is that close.
+        the optimum, and there only, the optimum is that close. Where some columns are penalised and some are not, a
+        step in the latter is taken here (``FreeColumns``), at the cost of a pass.
         """
-        gap = self._gap_of_newton(point, step) if self.needs_newton else self._gap_of_gradient(point)
+        if self._free_columns is not None:
+            gap = self._gap_beside_free(point, self._free_columns)
+        else:
+            gap = self._gap_of_newton(point, step) if self.needs_newton else self._gap_of_gradient(point)
+        if self.needs_newton and step is not None:
+            self.endless = step.dz
         gap = min(np.inf if np.isnan(gap) else gap, point.value - self.best + ROUNDING * point.value)
         gap = max(gap, 0.0) + LAST_PLACE * point.value
         if step is None or step.leftover == 0.0:  # else it holds near the optimum only
@@ -151,6 +161,16 @@ class DualBound:
         none = np.zeros_like(self.label_sums)
         length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))
         return self._divergence(point, 0.0, none, 1.0, step.dz) + 2.0 * step.leftover * length
+
+    def _gap_beside_free(self, point: Point, columns: FreeColumns) -> float:
+        corrected = columns.correct(point)
+        if corrected is None:
+            return np.inf
+        self.endless = corrected.shift if corrected.endless else None
+        penalty, none = self.objective.penalty, np.zeros_like(self.label_sums)
+        theta = penalty.dual_scale(-corrected.loss_gradient)
+        gap = penalty.gap(point.w, -theta * corrected.loss_gradient) + corrected.leftover
+        return gap + self._divergence(point, 0.0, none, theta, corrected.shift)
 
     def _gap_of_gradient(self, point: Point) -> float:
         objective = self.objective

@@ -21,10 +21,24 @@ from crossent.estimators import LogisticRegression
 from crossent.fit import fit
 from crossent.folds import Grid, Score, choose, cross_validate
 from crossent.parameters import check_parameters, method
+from crossent.terms import as_terms
 
 Array = NDArray[np.float64]
 
 SMALLEST_C, LARGEST_C = 1e-4, 1e4  # scikit-learn's grid
+
+
+class _WithOffset(LogisticRegression):
+    """A model for a scorer, which knows of no offset: it adds that of the rows to come by itself."""
+
+    def __init__(self, offset: Any, fitted: LogisticRegression | None = None):
+        super().__init__()
+        self.offset = offset
+        if fitted is not None:
+            self.__dict__.update({name: value for name, value in vars(fitted).items() if name.endswith("_")})
+
+    def decision_function(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
+        return super().decision_function(X, offset=self.offset if offset is None else offset)
 
 
 class LogisticRegressionCV(LogisticRegression):
@@ -57,6 +71,8 @@ class LogisticRegressionCV(LogisticRegression):
         'balanced' weighs the classes of all rows, not of each fold.
     n_jobs : int, optional
         Threads; all cores by default.
+    penalty_factor, bounds
+        As in ``LogisticRegression``.
     verbose : int, default=0
         Positive: print the mean score of every penalty.
     refit : bool, default=True
@@ -116,6 +132,8 @@ class LogisticRegressionCV(LogisticRegression):
         random_state: Any = None,
         use_legacy_attributes: bool = False,
         selection: str = "best",
+        penalty_factor: ArrayLike | None = None,
+        bounds: Any = None,
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -135,10 +153,20 @@ class LogisticRegressionCV(LogisticRegression):
         self.random_state = random_state
         self.use_legacy_attributes = use_legacy_attributes
         self.selection = selection
+        self.penalty_factor = penalty_factor
+        self.bounds = bounds
 
     # ------------------------------------------------------------ fitting
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> LogisticRegressionCV:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        **params: Any,
+    ) -> LogisticRegressionCV:
         """Choose the penalty by cross-validation, and fit all rows with it.
 
         Parameters
@@ -147,6 +175,8 @@ class LogisticRegressionCV(LogisticRegression):
         y : array of shape (n,)
         sample_weight : array of shape (n,), optional
             Weights >= 0, in the fits and in the scores.
+        offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+            A fixed part of the margins, in the fits and in the scores.
         **params
             For the splitter and the scorer, with scikit-learn's metadata routing switched on.
 
@@ -168,6 +198,7 @@ class LogisticRegressionCV(LogisticRegression):
         weights = self._weights(codes, sample_weight)
         s = np.ones(len(codes)) if weights is None else weights
         split_with, score_with = self._routed(sample_weight, params)
+        terms = as_terms(X.shape, K, self.penalty_factor, self.bounds, offset)
         folds = list(check_cv(self.cv, codes, classifier=True).split(X, self.classes_[codes], **split_with))
         grid = cross_validate(
             as_design(X, intercept=self.fit_intercept),
@@ -177,14 +208,15 @@ class LogisticRegressionCV(LogisticRegression):
             folds,
             Cs,
             l1_ratios,
-            self._score_of(X, codes, folds, score_with),
+            self._score_of(X, codes, folds, score_with, terms.offset),
             tol=self.tol,
             max_iter=self.max_iter,
-            solver=method(self.solver, 1.0, l1_ratios.max()),
+            solver=method(self.solver, 1.0, l1_ratios.max(), self.bounds is not None),
             threads=cores(self.n_jobs),
+            terms=terms,
         )
         self.Cs_, self.l1_ratios_ = Cs, l1_ratios
-        self._take(grid, X, codes, s)
+        self._take(grid, X, codes, s, terms.offset)
         self._say(grid)
         if self.use_legacy_attributes:
             self._make_legacy()
@@ -210,7 +242,9 @@ class LogisticRegressionCV(LogisticRegression):
             raise CrossentError(f"l1_ratios is {self.l1_ratios!r}; give numbers from 0 to 1")
         return Cs, ratios
 
-    def _score_of(self, X: Any, codes: NDArray[np.int64], folds: Any, score_with: dict[str, Any]) -> Score:
+    def _score_of(
+        self, X: Any, codes: NDArray[np.int64], folds: Any, score_with: dict[str, Any], offset: Array | None
+    ) -> Score:
         """Return what scores a fold's fit on the rows held out: from its margins where those say it all."""
         weight = score_with.get("sample_weight")
         weight = None if weight is None else np.broadcast_to(np.asarray(weight, dtype=np.float64), codes.shape)
@@ -230,7 +264,7 @@ class LogisticRegressionCV(LogisticRegression):
 
         def from_scorer(number: int, z: Array, done: Any) -> float:
             test = folds[number][1]
-            model = LogisticRegression(fit_intercept=self.fit_intercept)
+            model = _WithOffset(None if offset is None else offset[test])
             model.classes_, model.n_features_in_ = self.classes_, self.n_features_in_
             model.coef_, model.intercept_ = done.coef, done.intercept
             given = {
@@ -241,7 +275,7 @@ class LogisticRegressionCV(LogisticRegression):
 
         return from_scorer
 
-    def _take(self, grid: Grid, X: Any, codes: NDArray[np.int64], s: Array) -> None:
+    def _take(self, grid: Grid, X: Any, codes: NDArray[np.int64], s: Array, offset: Array | None) -> None:
         """Set the attributes that the grid decides, and the coefficients."""
         self.scores_, self.coefs_paths_, self.n_iter_, self.gaps_ = grid.scores, grid.coefs, grid.n_iter, grid.gaps
         d = self.n_features_in_
@@ -264,9 +298,12 @@ class LogisticRegressionCV(LogisticRegression):
             l1_ratio=self.l1_ratio_,
             fit_intercept=self.fit_intercept,
             sample_weight=s,
+            penalty_factor=self.penalty_factor,
+            bounds=self.bounds,
+            offset=offset,
             tol=self.tol,
             max_iter=self.max_iter,
-            solver=method(self.solver, self.C_, self.l1_ratio_),
+            solver=method(self.solver, self.C_, self.l1_ratio_, self.bounds is not None),
             start=(start[:, :d], start[:, d] if self.fit_intercept else np.zeros(len(start))),
             n_jobs=self.n_jobs,
         )
@@ -305,10 +342,18 @@ class LogisticRegressionCV(LogisticRegression):
     def _scorer(self) -> Any:
         return get_scorer("accuracy" if self.scoring is None else self.scoring)
 
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+        **params: Any,
+    ) -> float:
         """Return the score that ``scoring`` names, of this model on X and y."""
         _, score_with = self._routed(sample_weight, params, "score")
-        return float(self._scorer()(self, X, y, **score_with))
+        return float(self._scorer()(self if offset is None else _WithOffset(offset, self), X, y, **score_with))
 
     def _routed(self, sample_weight: Any, params: dict[str, Any], caller: str = "fit") -> tuple[dict[str, Any], ...]:
         """Return the arguments of the splitter's split and of the scorer."""

@@ -16,6 +16,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -26,6 +27,7 @@ from crossent.errors import CrossentError
 from crossent.parameters import check_parameters, method, strengths
 from crossent.scoring import all_finite, log_probabilities, margins, margins_if_finite, probabilities
 from crossent.stepping import Steps
+from crossent.terms import as_offset
 
 Array = NDArray[np.float64]
 
@@ -66,6 +68,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Start from the last fit's coefficients.
     n_jobs : int, optional
         Threads; all cores by default. The coefficients are the same bits for any number.
+    penalty_factor : array of shape (n_features,), optional
+        Multiplies the penalty of each feature; 0 leaves one without.
+    bounds : (lower, upper), optional
+        Of the coefficients, obeyed exactly: numbers, or arrays of shape (n_features,), infinite where there is none.
 
     Attributes
     ----------
@@ -110,6 +116,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         verbose: int = 0,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        penalty_factor: ArrayLike | None = None,
+        bounds: Any = None,
     ):
         self.penalty = penalty
         self.C = C
@@ -125,6 +133,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.penalty_factor = penalty_factor
+        self.bounds = bounds
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -134,7 +144,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     # ------------------------------------------------------------ fitting
 
     @with_callbacks
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LogisticRegression:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> LogisticRegression:
         """Fit to n rows and their labels.
 
         Parameters
@@ -145,6 +157,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Labels of at least two classes.
         sample_weight : array of shape (n,), optional
             Weights >= 0.
+        offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+            A fixed part of the margins. The model does not keep it: give that of new rows when predicting.
 
         Returns
         -------
@@ -153,7 +167,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            In one line, when a parameter, X, y or sample_weight is not allowed.
+            In one line, when a parameter, X, y, sample_weight or offset is not allowed.
 
         Warns
         -----
@@ -175,9 +189,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             l1_ratio=l1_ratio,
             fit_intercept=self.fit_intercept,
             sample_weight=self._weights(codes, sample_weight),
+            penalty_factor=self.penalty_factor,
+            bounds=self.bounds,
+            offset=offset,
             tol=self.tol,
             max_iter=self.max_iter,
-            solver=method(self.solver, C, l1_ratio),
+            solver=method(self.solver, C, l1_ratio, self.bounds is not None),
             start=self._start(X.shape[1]),
             n_jobs=self.n_jobs,
             on_step=steps.listener,
@@ -277,13 +294,17 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------ predicting
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
         """Return the margins z = X w + b: shape (n,) for two classes (positive is ``classes_[1]``), (n, K) for K.
 
-        Cost: half a pass over X.
+        ``offset``, shaped as z, is added to them. Cost: half a pass over X.
         """
         if not hasattr(self, "coef_"):
             check_is_fitted(self)
+        z = self._margins(X)
+        return z if offset is None else z + as_offset(offset, len(z), len(self.classes_))
+
+    def _margins(self, X: Any) -> Array:
         coef = _dense(self.coef_)
         if _is_plain(X) and X.shape[1] == coef.shape[1] and not hasattr(self, "feature_names_in_"):
             z = margins_if_finite(X, coef, self.intercept_, self.n_jobs)
@@ -292,18 +313,24 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
         return margins(X, coef, self.intercept_, self.n_jobs)
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, *, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the most probable class of each row."""
-        z = self.decision_function(X)
+        z = self.decision_function(X, offset=offset)
         return self.classes_[(z > 0.0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
         """Return the probability of each class, shape (n, K), columns in the order of ``classes_``."""
-        return probabilities(self.decision_function(X), self.n_jobs)
+        return probabilities(self.decision_function(X, offset=offset), self.n_jobs)
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
         """Return the logarithm of each class's probability, shape (n, K): exact also where it rounds to 0 or 1."""
-        return log_probabilities(self.decision_function(X), self.n_jobs)
+        return log_probabilities(self.decision_function(X, offset=offset), self.n_jobs)
+
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, *, offset: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy on rows X with labels y."""
+        return float(accuracy_score(y, self.predict(X, offset=offset), sample_weight=sample_weight))
 
 
 def _is_plain(X: Any) -> bool:

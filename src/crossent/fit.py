@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, DualBound, Outcome
-from crossent.design import Design, as_design
+from crossent.design import as_design
 from crossent.errors import CrossentError
 from crossent.objective import Objective, Point, Step
-from crossent.penalty import Penalty
 from crossent.solvers import SOLVERS, Solver, choose
+from crossent.terms import as_terms, penalised_objective
 
 Array = NDArray[np.float64]
 
@@ -73,6 +73,9 @@ def fit(
     l1_ratio: float = 0.0,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    offset: ArrayLike | None = None,
     tol: float = 1e-6,
     max_iter: int = 100,
     solver: str = "auto",
@@ -96,6 +99,13 @@ def fit(
     fit_intercept : bool
         The intercept is never penalised.
     sample_weight : array of shape (n,), optional
+    penalty_factor : array of shape (d,), optional
+        Multiplies the penalty of each column of X, L1 and L2 alike; 0 leaves a column without one. Ones by default.
+    bounds : (lower, upper), optional
+        Of the coefficients, of every class: numbers, or arrays of shape (d,); infinite where there is none. Obeyed
+        exactly. The intercept has none.
+    offset : array of shape (n,), or (n, K) for K > 2 classes, optional
+        A fixed part of z: z = X w + b + offset.
     tol : float
         Relative duality gap to certify, F(w) - F* <= tol F(w).
     max_iter : int
@@ -118,7 +128,8 @@ def fit(
     design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
     labels: NDArray[Any] = np.ascontiguousarray(y, dtype=np.float64 if n_classes == 2 else np.int64)
     s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
-    objective = penalised_objective(design, labels, s, n_classes, C, l1_ratio)
+    terms = as_terms((design.n, design.columns), n_classes, penalty_factor, bounds, offset)
+    objective = penalised_objective(design, labels, s, n_classes, C, l1_ratio, terms)
     with quiet_blas():
         bound = DualBound(objective)
         _check_classes(bound)
@@ -146,7 +157,8 @@ def _optimum_of_sample(objective: Objective, w: Array) -> Array:
 
 def _rounded(fitted: Fit, objective: Objective, dtype: Any) -> Fit:
     """Return the fit with coefficients of fewer bits, and what is proved of those: one pass."""
-    coef, intercept, proof = fitted.coef.astype(dtype), fitted.intercept.astype(dtype), fitted.certificate
+    intercept, proof = fitted.intercept.astype(dtype), fitted.certificate
+    coef = _rounded_within(fitted.coef, objective, dtype)
     point = objective.at(_coefficients((coef, intercept), objective))
     if not np.isfinite(proof.objective):
         return Fit(coef, intercept, proof)
@@ -165,15 +177,13 @@ def _rounded(fitted: Fit, objective: Objective, dtype: Any) -> Fit:
     return Fit(coef, intercept, proof)
 
 
-def penalised_objective(
-    design: Design, y: NDArray[Any], s: Array, n_classes: int, C: float, l1_ratio: float
-) -> Objective:
-    """Return F for weights ``s`` of the rows, ``C`` not included; no coefficient is penalised when C is infinite."""
-    penalised = np.zeros(design.width if n_classes == 2 else (design.width, 1))
-    if not np.isinf(C):
-        penalised[: design.columns] = 1.0
-        s = C * s
-    return Objective(design, y, s, Penalty(l1_ratio * penalised, (1.0 - l1_ratio) * penalised), n_classes)
+def _rounded_within(coef: Array, objective: Objective, dtype: Any) -> NDArray[Any]:
+    """Return the coefficients rounded to a type of fewer bits, none of them beyond a bound."""
+    penalty, columns = objective.penalty, objective.design.columns
+    low, high = (end[:columns].reshape(-1) for end in (penalty.low, penalty.high))
+    out = coef.astype(dtype)
+    out = np.where(out < low, np.nextafter(out, dtype(np.inf)), out)
+    return np.where(out > high, np.nextafter(out, dtype(-np.inf)), out)
 
 
 def _check_classes(bound: DualBound) -> None:
@@ -203,8 +213,7 @@ def minimise(
     point, gap, outcome = known, np.inf, None
     try:
         if not isinstance(start, Point):
-            at_zero = np.zeros((objective.design.n, *start.shape[1:])) if not start.any() else None
-            point = objective.at(start, at_zero)
+            point = objective.at(start, None if start.any() else objective.margins_at(start))
         while outcome is None:
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:
@@ -214,7 +223,8 @@ def minimise(
                 if bound.needs_newton or step.dual is not None:
                     gap = bound.gap(point, step)
             stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
-            outcome = Outcome.STOPPED if stop and gap > tol * point.value else watch.verdict(point, gap, step)
+            stopped = stop and gap > tol * point.value
+            outcome = Outcome.STOPPED if stopped else watch.verdict(point, gap, step, bound.endless)
             if step is not None and outcome in {None, Outcome.CONVERGED}:
                 moved = take_step(objective, point, step)
                 if not np.isfinite(moved.value):
@@ -260,16 +270,19 @@ class _Watch:
         self.first = self.last = self.best_value = self.best_gap = np.inf
         self.since_best = 0
 
-    def verdict(self, point: Point, gap: float, step: Step | None) -> Outcome | None:
-        """Return how the fit ends here, or None for one more step."""
+    def verdict(self, point: Point, gap: float, step: Step | None, endless: Array | None) -> Outcome | None:
+        """Return how the fit ends here, or None for one more step.
+
+        ``endless`` is a change of the margins that nothing holds back, by which separable classes are found out.
+        """
         before, self.last = self.last, point.value
         self.first = point.value if np.isinf(self.first) else self.first
         better = gap < self.best_gap or point.value < self.best_value
         self.since_best = 0 if better else self.since_best + 1
         self.best_gap, self.best_value = min(gap, self.best_gap), min(point.value, self.best_value)
-        if step is not None and self.objective.penalty.free.all():
+        if step is not None and endless is not None:
             settled = before - point.value <= self.tol * point.value
-            self.separable |= separates(self.objective, step.dz, LATE_SLACK if settled else SEPARATING_SLACK)
+            self.separable |= separates(self.objective, endless, LATE_SLACK if settled else SEPARATING_SLACK)
         if self.separable:
             done = (
                 step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
@@ -312,9 +325,9 @@ def take_step(objective: Objective, point: Point, step: Step) -> Point:
     length = _step_length if objective.penalty.smooth else _halved_length
     t = length(objective, point, step.v, step.dz)
     v, dz = _without_common_shift(objective, step)
-    w = point.w + t * v
+    w = objective.penalty.after(point.w, t * v)
     large = t * max(float(step.dz.max(initial=0.0)), -float(step.dz.min(initial=0.0))) > LARGE_MOVE
-    return objective.at(w, objective.margins(w) if large else point.z + t * dz)
+    return objective.at(w, objective.margins_at(w) if large else point.z + t * dz)
 
 
 def _without_common_shift(objective: Objective, step: Step) -> tuple[Array, Array]:
@@ -365,7 +378,7 @@ def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objectiv
         w[: objective.design.columns] = coef[0] if w.ndim == 1 else coef.T
         if objective.design.intercept:
             w[-1] = intercept[0] if w.ndim == 1 else intercept
-    return w
+    return objective.penalty.within(w)
 
 
 def _as_fitted(w: Array, objective: Objective) -> tuple[Array, Array]:

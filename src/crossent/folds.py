@@ -18,6 +18,7 @@ from crossent.blocks import quiet_blas, run
 from crossent.design import SMALL, Design
 from crossent.errors import CrossentError
 from crossent.lanes import Abreast
+from crossent.terms import NONE, Terms
 from crossent.warm import WarmFit, lends, warm_fits
 
 Array = NDArray[np.float64]
@@ -102,6 +103,7 @@ def walk(
     max_iter: int = 100,
     solver: str = "auto",
     threads: int = 1,
+    terms: Terms = NONE,
 ) -> Iterator[Tried]:
     """Fit every fold for each C in turn, and score it on the rows held out.
 
@@ -122,6 +124,8 @@ def walk(
     tol, max_iter, solver
         As in ``crossent.fit``, for each fit.
     threads : int
+    terms : Terms
+        Factors of the penalty, bounds and the offsets of all rows.
 
     Yields
     ------
@@ -134,9 +138,9 @@ def walk(
     lead: list[WarmFit] = []
 
     def fits(design: Design, weights: Array, lead: Sequence[WarmFit] = ()) -> Iterator[WarmFit]:
-        return warm_fits(design, y, weights, n_classes, tried, l1_ratio, tol, max_iter, solver, lead)
+        return warm_fits(design, y, weights, n_classes, tried, l1_ratio, tol, max_iter, solver, lead, terms)
 
-    leader = fits(design, s) if lends(design, y, s, n_classes, l1_ratio, solver) else None
+    leader = fits(design, s) if lends(design, y, s, n_classes, l1_ratio, solver, terms) else None
     abreast = None
     if leader is None and l1_ratio == 0.0 and design.values >= SMALL:
         abreast = Abreast(design, len(folds), n_classes)

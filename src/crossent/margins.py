@@ -22,6 +22,8 @@ from crossent.equations import (
 )
 from crossent.jit import kernel
 
+BEYOND = 1e-9  # of a probability: what rounding may have moved it below zero by
+
 
 @kernel
 def loss_and_residual(t, y, s):
@@ -147,8 +149,9 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
             if moved:
                 change += p * minus * shift[i]
             change += (1.0 - theta) * (y[i] * minus - (1.0 - y[i]) * p - change)
-            if change < -p or change > minus:
+            if change < -(1.0 + BEYOND) * p or change > (1.0 + BEYOND) * minus:
                 return np.inf
+            change = min(max(change, -p), minus)
             # the labels' own probabilities: log p = -loss(z, 1), log(1 - p) = -loss(z, 0)
             part = divergence_term(p, -loss_at(z[i], 1.0), p + change)
             part += divergence_term(minus, -loss_at(z[i], 0.0), minus - change)
@@ -171,8 +174,9 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
                     change += p * (shift[i, k] - mean)
                 label = 1.0 if k == c else 0.0
                 change += (1.0 - theta) * (label - p - change)
-                if change < -p:
+                if change < -(1.0 + BEYOND) * p:
                     return np.inf
+                change = max(change, -p)
                 part += divergence_term(p, z[i, k] - normaliser, p + change)
             total += s[i] * max(part, 0.0)
     return total

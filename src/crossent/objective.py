@@ -1,6 +1,6 @@
 """Where loss, data and penalty meet: value, gradient X.T @ r, Hessian products, Gram matrix.
 
-    F(w) = sum_i s_i loss(z_i, y_i) + l1 |w|_1 + l2/2 |w|^2,    z = X w + b
+    F(w) = sum_i s_i loss(z_i, y_i) + l1 |w|_1 + l2/2 |w|^2,    z = X w + b + offset
 
 The weights s already hold C. A solver sees an ``Objective`` and knows neither storage nor sigma.
 """
@@ -70,6 +70,8 @@ class Objective:
     s : array of shape (n,): weights of the rows, C included
     penalty : Penalty
     n_classes : int
+    offset : array shaped as z, optional
+        A fixed part of z.
 
     Attributes
     ----------
@@ -77,9 +79,17 @@ class Objective:
         Visits to every value of X so far, one for each pair of products X @ v and X.T @ r.
     """
 
-    def __init__(self, design: Design, y: NDArray[Any], s: Array, penalty: Penalty, n_classes: int = 2):
+    def __init__(
+        self,
+        design: Design,
+        y: NDArray[Any],
+        s: Array,
+        penalty: Penalty,
+        n_classes: int = 2,
+        offset: Array | None = None,
+    ):
         self.design, self.penalty, self.n_classes = design, penalty, n_classes
-        self.y, self.s = y, s
+        self.y, self.s, self.offset = y, s, offset
         self.shape: tuple[int, ...] = (design.width,) if n_classes == 2 else (design.width, n_classes)
         self.total = float(s.sum())
         self.passes = 0.0
@@ -91,8 +101,13 @@ class Objective:
         """
         if z is None:
             self.passes += 1.0
-            z = np.empty((self.design.n, *self.shape[1:]))
-            loss_gradient, loss = self.design.sandwich(w, Middle(False, self.y, self.s, z))
+            if self.offset is None:
+                z = np.empty((self.design.n, *self.shape[1:]))
+                loss_gradient, loss = self.design.sandwich(w, Middle(False, self.y, self.s, z))
+            else:
+                z = self.design.dot(w) + self.offset
+                r, loss = self._residual(z)
+                loss_gradient = self.design.tdot(r)
         else:
             self.passes += 0.5
             w, z, r, loss = self._with_best_intercept(w, z)
@@ -145,9 +160,14 @@ class Objective:
         return Point(point.w, point.z, value, loss_gradient, loss_gradient + self.penalty.l2 * point.w)
 
     def margins(self, v: Array) -> Array:
-        """Return X @ v: half a pass."""
+        """Return X @ v, the offset not included: half a pass."""
         self.passes += 0.5
         return self.design.dot(v)
+
+    def margins_at(self, w: Array) -> Array:
+        """Return the margins z of the coefficients w: half a pass, none at zero."""
+        z = self.margins(w) if w.any() else np.zeros((self.design.n, *self.shape[1:]))
+        return z if self.offset is None else z + self.offset
 
     def curvature_at(self, z: Array) -> Array:
         """Return what the Hessian at margins z needs: s sigma (1 - sigma), or softmax rows. No pass."""
@@ -211,8 +231,9 @@ class Objective:
         kept = float(s.sum())
         if kept <= 0.0:
             return None
+        y, offset = self.y[rows], None if self.offset is None else self.offset[rows]
         return rows, Objective(
-            self.design.some_rows(rows), self.y[rows], s * (self.total / kept), self.penalty, self.n_classes
+            self.design.some_rows(rows), y, s * (self.total / kept), self.penalty, self.n_classes, offset
         )
 
     def along(self, point: Point, dz: Array, step: float) -> tuple[float, float, float]:

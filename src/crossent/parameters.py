@@ -100,8 +100,8 @@ def strengths(estimator: Any) -> tuple[float, float]:
     return (np.inf if penalty is None else C), float(penalty == "l1")
 
 
-def method(solver: str, C: float, l1_ratio: float) -> str:
+def method(solver: str, C: float, l1_ratio: float, bounded: bool) -> str:
     """Return the name of our method for the one that was asked for."""
-    if solver in HINTS and l1_ratio > 0.0 and not np.isinf(C):
+    if solver in HINTS and (bounded or (l1_ratio > 0.0 and not np.isinf(C))):
         return "auto"
     return HINTS.get(solver, solver)

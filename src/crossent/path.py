@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from crossent.blocks import quiet_blas
 from crossent.design import as_design
 from crossent.errors import CrossentError
-from crossent.warm import first_penalty, null_point, warm_fits
+from crossent.terms import Terms, as_terms, penalised_objective
+from crossent.warm import first_penalty, first_point, null_point, warm_fits
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,10 @@ class LogisticPath:
     objectives : array of shape (m,)
     deviance_ratios : array of shape (m,)
         Share of the deviance explained: 1 - loss / loss of the intercept alone (of p = 1/K without an intercept).
+    losses : array of shape (m,)
+        The weighted loss, in nats.
+    weight : float
+        The sum of the rows' weights.
     nonzeros : int array of shape (m,)
         Features with a weight that is not zero, in any class.
     converged : bool array of shape (m,)
@@ -54,6 +59,8 @@ class LogisticPath:
     gaps: Array
     objectives: Array
     deviance_ratios: Array
+    losses: Array
+    weight: float
     nonzeros: NDArray[np.int64]
     converged: NDArray[np.bool_]
     passes: float
@@ -62,6 +69,19 @@ class LogisticPath:
     def coef(self, index: int) -> Array:
         """Return the coefficients of one fit, of shape (1, d) or (K, d)."""
         return np.asarray(self.coefs[[index]].toarray()).reshape(self.intercepts.shape[1], -1)
+
+    def aic(self) -> Array:
+        """Return Akaike's criterion of each fit, 2 loss + 2 df: the least is the best."""
+        return 2.0 * self.losses + 2.0 * self.degrees()
+
+    def bic(self) -> Array:
+        """Return Schwarz's criterion of each fit, 2 loss + log(n) df, n the sum of weights: the least is the best."""
+        return 2.0 * self.losses + np.log(self.weight) * self.degrees()
+
+    def degrees(self) -> NDArray[np.int64]:
+        """Return the degrees of freedom df of each fit: weights and intercepts that are not zero (Zou et al. 2007)."""
+        intercepts = np.count_nonzero(self.intercepts, axis=1)
+        return np.diff(self.coefs.indptr) + np.where(intercepts > 1, intercepts - 1, intercepts)
 
 
 def logistic_path(
@@ -74,6 +94,9 @@ def logistic_path(
     Cs: ArrayLike | None = None,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    offset: ArrayLike | None = None,
     tol: float = 1e-6,
     max_iter: int = 100,
     n_jobs: int | None = None,
@@ -88,13 +111,14 @@ def logistic_path(
         Labels of two or more classes.
     l1_ratio : float in (0, 1]
     n_Cs : int
-        Length of the grid, even on a logarithmic scale, from the largest C at which all weights are zero (exact:
-        l1_ratio over the largest |X.T r| there) to that divided by ``C_min_ratio``.
+        Length of the grid, even on a logarithmic scale, from the largest C at which all penalised weights are zero
+        (exact: l1_ratio over the largest |X.T r| there) to that divided by ``C_min_ratio``.
     C_min_ratio : float in (0, 1)
     Cs : array, optional
         The grid itself, instead.
-    fit_intercept, sample_weight, tol, max_iter, n_jobs
-        As in ``crossent.fit``; max_iter counts the Newton steps of each fit.
+    fit_intercept, sample_weight, penalty_factor, bounds, offset, tol, max_iter, n_jobs
+        As in ``crossent.fit``; max_iter counts the Newton steps of each fit. Bounds leave room for zero, where a path
+        starts.
     on_fit : callable, optional
         Called after each fit with its index, C and number of features.
 
@@ -117,16 +141,19 @@ def logistic_path(
     K = len(classes)
     design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
     labels = codes.astype(np.float64 if K == 2 else np.int64)
+    terms = as_terms((design.n, design.columns), K, penalty_factor, bounds, offset)
+    _check_zero(terms)
     passes = 0.0
     with quiet_blas():
-        null = null_point(design, labels, s, K)
+        null = null_point(design, labels, s, K, terms)
         if given is None:
-            first = first_penalty(null, l1_ratio, design.columns)
+            factors = penalised_objective(design, labels, s, K, 1.0, 1.0, terms).penalty
+            first = first_penalty(first_point(null, design, labels, s, K, terms), l1_ratio, factors)
             grid = first * C_min_ratio ** -(np.arange(n_Cs) / max(1, n_Cs - 1))
         else:
             grid = given
         coefs, found = [], []
-        for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter)):
+        for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter, terms=terms)):
             coefs.append(sp.csr_array(done.coef.reshape(1, -1)))
             found.append((done.intercept, done.gap, done.point.value, done.loss, done.features, done.converged))
             passes += done.objective.passes
@@ -141,6 +168,8 @@ def logistic_path(
         gaps=gaps,
         objectives=objectives,
         deviance_ratios=1.0 - losses / null.value,
+        losses=losses,
+        weight=float(s.sum()),
         nonzeros=features,
         converged=converged,
         passes=passes,
@@ -164,6 +193,18 @@ def _check(X: Any, s: Array, Cs: Array | None, codes: Any, classes: Any, l1_rati
         raise CrossentError(f"l1_ratio is {l1_ratio}; only L1 has a path from all zeros, so give 0 < l1_ratio <= 1")
     if Cs is not None and not (Cs.ndim == 1 and len(Cs) and np.all((Cs > 0.0) & (Cs < np.inf))):
         raise CrossentError("Cs must be a list of positive finite numbers")
+
+
+def _check_zero(terms: Terms) -> None:
+    """Refuse bounds without room for the all-zero start of a path."""
+    if terms.lower is None or terms.upper is None:
+        return
+    without = (terms.lower > 0.0) | (terms.upper < 0.0)
+    if without.any():
+        j = int(np.argmax(without))
+        raise CrossentError(
+            f"the bounds of column {j}, {terms.lower[j]:g} and {terms.upper[j]:g}, leave out zero, where a path starts"
+        )
 
 
 def plot_path(path: LogisticPath, *, names: Sequence[str] | None = None, labelled: int = 8, axes: Any = None) -> Any:

@@ -15,28 +15,53 @@ from numpy.typing import NDArray
 
 from crossent.certificate import Certificate, DualBound, Outcome
 from crossent.design import Design
-from crossent.fit import minimise, penalised_objective, take_step
+from crossent.fit import minimise, take_step
 from crossent.objective import Objective, Point, Step
+from crossent.part import design_of
+from crossent.penalty import Penalty
 from crossent.solvers import SOLVERS, Solver, choose
 from crossent.solvers.borrowed import Borrowed
 from crossent.solvers.coordinate import Coordinate
+from crossent.terms import NONE, Terms, penalised_objective
 
 Array = NDArray[np.float64]
 
 AHEAD = 0.9  # share of its threshold at which a column is copied before it is needed
 SCORE = 1e-4  # error of a fold's mean loss that its fit's gap may leave
 BORROWED = 1500  # order of the largest Hessian that is lent: one is kept for every C
+FIRST_TOL, FIRST_STEPS = 1e-10, 1000  # of the fit of the columns without a penalty, which starts a path
 
 
-def null_point(design: Design, y: NDArray[Any], s: Array, n_classes: int) -> Point:
+def null_point(design: Design, y: NDArray[Any], s: Array, n_classes: int, terms: Terms = NONE) -> Point:
     """Return the point where all weights are zero and the intercept is at its optimum, for C = 1 and no penalty."""
-    objective = penalised_objective(design, y, s, n_classes, np.inf, 0.0)
-    return objective.at(np.zeros(objective.shape), np.zeros((design.n, *objective.shape[1:])))
+    objective = penalised_objective(design, y, s, n_classes, np.inf, 0.0, Terms(offset=terms.offset))
+    w = np.zeros(objective.shape)
+    return objective.at(w, objective.margins_at(w))
 
 
-def first_penalty(null: Point, l1_ratio: float, columns: int) -> float:
-    """Return the largest C at which all weights are zero: l1_ratio / max |X.T r|, r the residual without features."""
-    largest = float(np.abs(null.loss_gradient[:columns]).max(initial=0.0))
+def first_point(null: Point, design: Design, y: NDArray[Any], s: Array, n_classes: int, terms: Terms) -> Point:
+    """Return the optimum where all weights are zero but those of columns without a penalty, for C = 1."""
+    if terms.factor is None or terms.factor.all():
+        return null
+    objective = penalised_objective(design, y, s, n_classes, np.inf, 0.0, terms)
+    free = terms.factor == 0.0
+    kept = np.append(free, np.ones(design.width - design.columns, dtype=bool))
+    columns = design_of(design.scaled_columns(np.flatnonzero(free), np.ones(design.n)), design)
+    part = Objective(columns, y, s, objective.penalty.of(kept), n_classes, terms.offset)
+    start = part.penalty.within(null.w[kept])
+    inner, _ = _minimised(part, SOLVERS[choose(part)](), part.at(start), FIRST_TOL, FIRST_STEPS)
+    w = np.zeros(objective.shape)
+    w[kept] = inner.w
+    return objective.at(w, inner.z)
+
+
+def first_penalty(first: Point, l1_ratio: float, factors: Penalty) -> float:
+    """Return the largest C at which all penalised weights are zero: l1_ratio / max |X.T r|, r the residual there.
+
+    Each column's product is over its factor, the l1 of ``factors``.
+    """
+    penalised = np.where(factors.l1 > 0.0, factors.l1, np.inf)
+    largest = float((factors.pull(first.loss_gradient) / penalised).max(initial=0.0))
     return l1_ratio / largest if largest > 0.0 else 1.0
 
 
@@ -81,11 +106,13 @@ class WarmFit:
         return int(self.coef.any(axis=0).sum())
 
 
-def lends(design: Design, y: NDArray[Any], s: Array, n_classes: int, l1_ratio: float, solver: str) -> bool:
+def lends(
+    design: Design, y: NDArray[Any], s: Array, n_classes: int, l1_ratio: float, solver: str, terms: Terms = NONE
+) -> bool:
     """Tell whether a fit nearby should lead: where a Hessian is small enough to be lent for every C."""
     if l1_ratio > 0.0:
         return False
-    objective = penalised_objective(design, y, s, n_classes, 1.0, 0.0)
+    objective = penalised_objective(design, y, s, n_classes, 1.0, 0.0, terms)
     return choose(objective, solver) == "cholesky" and int(np.prod(objective.shape)) <= BORROWED
 
 
@@ -100,6 +127,7 @@ def warm_fits(
     max_iter: int = 100,
     solver: str = "auto",
     lead: Sequence[WarmFit] = (),
+    terms: Terms = NONE,
 ) -> Iterator[WarmFit]:
     """Yield the fits for increasing C, each from the one before.
 
@@ -107,14 +135,15 @@ def warm_fits(
     along the leader's way, and borrows its Hessian where that is small. Without a leader it moves on along its own way
     so far. How far is a search along a line on which the margins are known: it costs half a pass, and saves many.
     """
-    null = null_point(design, y, s, n_classes)
+    null = null_point(design, y, s, n_classes, terms)
     if l1_ratio > 0.0:
-        yield from _sparse_fits(design, y, s, n_classes, Cs, l1_ratio, tol, max_iter, null)
+        first = first_point(null, design, y, s, n_classes, terms)
+        yield from _sparse_fits(design, y, s, n_classes, Cs, l1_ratio, tol, max_iter, first, terms)
         return
-    point, before, objective = null, null, penalised_objective(design, y, s, n_classes, np.inf, 0.0)
+    point, before, objective = null, null, penalised_objective(design, y, s, n_classes, np.inf, 0.0, terms)
     way = Step(np.zeros_like(null.w), np.zeros_like(null.z))
     for index, C in enumerate(Cs):
-        other, objective = objective, penalised_objective(design, y, s, n_classes, C, 0.0)
+        other, objective = objective, penalised_objective(design, y, s, n_classes, C, 0.0, terms)
         name = choose(objective, solver)
         if name == "dual" and solver == "auto":
             name = "newton-cg"  # a dual method has no use for weights to start from
@@ -124,8 +153,8 @@ def warm_fits(
             way, before = Step(ahead.point.w - before.w, ahead.point.z - before.z), ahead.point
             if name == "cholesky":
                 method = Borrowed(objective, ahead.hessian, objective.total / ahead.objective.total)
-        start = objective.adopt(point, other)
-        if float((start.gradient * way.v).sum()) < 0.0:
+        start = _adopted(objective, point, other)
+        if objective.penalty.smooth and float((start.gradient * way.v).sum()) < 0.0:
             start = take_step(objective, start, way)
         point, certificate = _minimised(objective, method, start, tol, max_iter)
         n_iter, scored = certificate.n_iter, _gap_for_scores(objective, point)
@@ -149,6 +178,12 @@ def _gap_for_scores(objective: Objective, point: Point) -> float:
     return 0.5 * distance**2
 
 
+def _adopted(objective: Objective, point: Point, before: Objective) -> Point:
+    """Return the point as one of the objective, within its bounds: a pass where it was not."""
+    w = objective.penalty.within(point.w)
+    return objective.adopt(point, before) if np.array_equal(w, point.w) else objective.at(w)
+
+
 def _minimised(
     objective: Objective, method: Solver, start: Point, tol: float, max_iter: int
 ) -> tuple[Point, Certificate]:
@@ -168,13 +203,14 @@ def _sparse_fits(
     l1_ratio: float,
     tol: float,
     max_iter: int,
-    null: Point,
+    first: Point,
+    terms: Terms,
 ) -> Iterator[WarmFit]:
     method = Coordinate(AHEAD)
-    point, before = null, penalised_objective(design, y, s, n_classes, np.inf, 0.0)
+    point, before = first, penalised_objective(design, y, s, n_classes, np.inf, 0.0, terms)
     for C in Cs:
-        objective = penalised_objective(design, y, s, n_classes, C, l1_ratio)
-        start = objective.adopt(point, before)
+        objective = penalised_objective(design, y, s, n_classes, C, l1_ratio, terms)
+        start = _adopted(objective, point, before)
         point, certificate = _minimised(objective, method, start, tol, max_iter)
         before = objective
         yield WarmFit(point, objective, C, certificate.relative_gap, certificate.n_iter, certificate.converged)

@@ -52,11 +52,15 @@ def choose(objective: Objective, asked: str = "auto") -> str:
         raise CrossentError(f"solver {asked!r} is unknown; choose from 'auto', {', '.join(map(repr, SOLVERS))}")
     if not objective.penalty.smooth:
         if asked not in {"auto", "coordinate"}:
-            raise CrossentError(f"solver {asked!r} cannot handle an L1 penalty; use 'coordinate' or 'auto'")
+            what = "bounds" if objective.penalty.bounded else "an L1 penalty"
+            raise CrossentError(f"solver {asked!r} cannot handle {what}; use 'coordinate' or 'auto'")
         return "coordinate"
     suits_dual = DualAscent.handles(objective)
     if asked == "dual" and not suits_dual:
-        raise CrossentError("solver 'dual' needs two classes and an L2 penalty; use 'newton-cg' or 'auto'")
+        raise CrossentError(
+            "solver 'dual' needs two classes, an L2 penalty, the same for all columns, and no offset; "
+            "use 'newton-cg' or 'auto'"
+        )
     if asked != "auto":
         return asked
     design = objective.design

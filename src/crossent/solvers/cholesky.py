@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
+from crossent.factor import Factor
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.conjugate import conjugate_gradients
 from crossent.solvers.newton_cg import Forcing
@@ -74,29 +74,3 @@ def hold_common_shift(hessian: Array, objective: Objective) -> None:
     for j in np.flatnonzero(objective.penalty.l2[:, 0] == 0.0):
         own = slice(j * K, (j + 1) * K)
         hessian[own, own] += np.trace(hessian[own, own]) / K**2
-
-
-class Factor:
-    """A positive semidefinite matrix, its diagonal scaled to one and factorised; the scaling judges rank fairly."""
-
-    def __init__(self, matrix: Array):
-        self.diagonal = np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0)
-        self._scale = np.sqrt(self.diagonal)
-        scaled = matrix / self._scale / self._scale[:, None]
-        least = 100.0 * np.finfo(float).eps * len(matrix)
-        self._lower, info = scipy.linalg.lapack.dpotrf(scaled, lower=True, clean=False)
-        self._spectrum = None
-        if info != 0 or np.diag(self._lower).min() ** 2 <= least:
-            values, vectors = np.linalg.eigh(scaled)
-            kept = values > least * values[-1]
-            self._spectrum = values[kept], vectors[:, kept]
-
-    def solve(self, g: Array) -> Array:
-        """Return the solution v of H v = g, in g's shape; the least one if H is singular."""
-        rhs = g.reshape(-1) / self._scale
-        if self._spectrum is None:
-            v = scipy.linalg.lapack.dpotrs(self._lower, rhs, lower=True)[0]
-        else:
-            values, vectors = self._spectrum
-            v = vectors @ ((vectors.T @ rhs) / values)
-        return (v / self._scale).reshape(g.shape)

@@ -6,24 +6,20 @@ matrix costs less than a few steps' sweeps, steps descend on it, and on the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.design import PRODUCT_SPEED, Design
+from crossent.factor import Factor
 from crossent.objective import Objective, Point, Step
-from crossent.penalty import Penalty
-from crossent.solvers.cholesky import Factor
 from crossent.solvers.selection import Selection
 from crossent.solvers.sweeps import descend, descend_classes, descend_gram, move_within_signs, solve_on_support
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-PACE = 4.0
-INNER = 0.1
-NEWTON_STEPS = 20
 PACE = 4.0  # by which the penalty falls on the way from zero
 FEW_ROWS, ROWS_A_COLUMN = 4096, 40  # rows of a sample that leads most of the way
 THINNEST = 4  # rows for each one of a sample that is worth its time
@@ -92,7 +88,8 @@ class Coordinate:
     def _approach(self, objective: Objective, point: Point) -> Point:
         """Return a point on the way from zero: the optimum of few rows, or for a penalty a few times as strong."""
         n, few = objective.design.n, FEW_ROWS + ROWS_A_COLUMN * objective.design.width
-        if n >= THINNEST * few and point.w.ndim == 1:
+        penalised = not np.any((objective.penalty.free | objective.penalty.half_free)[: objective.design.columns])
+        if n >= THINNEST * few and point.w.ndim == 1 and penalised:
             rows = np.sort(np.random.default_rng(0).choice(n, few, replace=False))
             y, s = objective.y[rows], objective.s[rows]
             if 0.0 < float(s @ y) < float(s.sum()):
@@ -102,11 +99,12 @@ class Coordinate:
     def _from_rows(self, objective: Objective, rows: NDArray[np.intp]) -> Point:
         """Return the point at the optimum for some rows, drawn by a fixed seed."""
         design, times = objective.design.some_rows(rows), objective.design.n / len(rows)
-        few = Objective(design, objective.y[rows], times * objective.s[rows], objective.penalty)
-        zero = few.at(np.zeros(objective.shape), np.zeros(design.n))
+        offset = None if objective.offset is None else objective.offset[rows]
+        few = Objective(design, objective.y[rows], times * objective.s[rows], objective.penalty, offset=offset)
+        zero = few.at(np.zeros(objective.shape), few.margins_at(np.zeros(objective.shape)))
         found = Coordinate().direction(few, zero, ROUGH * zero.value)
         objective.passes += few.passes / times
-        return objective.at(found.v)
+        return objective.at(few.penalty.after(zero.w, found.v))
 
     def _from_penalties(self, objective: Objective, point: Point) -> Point:
         """Return a point near the optimum for a penalty a few times as strong, by way of stronger ones."""
@@ -115,8 +113,8 @@ class Coordinate:
         now = objective
         while times > PACE:
             times /= PACE
-            before, eased = now, Penalty(times * penalty.l1, times * penalty.l2)
-            now = Objective(objective.design, objective.y, objective.s, eased, objective.n_classes)
+            before, eased = now, replace(penalty, l1=times * penalty.l1, l2=times * penalty.l2)
+            now = Objective(objective.design, objective.y, objective.s, eased, objective.n_classes, objective.offset)
             point = now.at(*self._descend(now, now.adopt(point, before), 0.0))
             objective.passes += now.passes
         return objective.adopt(point, now)
@@ -138,7 +136,7 @@ class Coordinate:
             if violation <= enough:
                 break
             at = _taken(part, at, self._model_step(part, at, violation, MODEL * enough))
-        w, z = np.zeros_like(point.w), part.margins(at.w)
+        w, z = np.zeros_like(point.w), part.margins_at(at.w)
         w[kept] = at.w
         objective.passes += part.passes * part.design.values / max(1, objective.design.values)
         return w, z
@@ -172,7 +170,7 @@ def _taken(objective: Objective, point: Point, v: Array) -> Point:
     while t > LEAST_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
         if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
-            return objective.at(point.w + t * v, point.z + t * dz)
+            return objective.at(penalty.after(point.w, t * v), point.z + t * dz)
         t /= 2.0
     return point
 
@@ -183,10 +181,12 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     For the elastic net a violation e costs e^2 / (2 l2). For pure L1 the dual point shrinks by e / l1 towards the
     labels, which costs e |w| in the penalty and about total (e / l1)^2 in the loss.
     """
-    w, l1, l2 = point.w, float(objective.penalty.l1.max()), float(objective.penalty.l2.max())
-    size = float(np.abs(w).sum())
-    shrinking = min(target / (1.0 + size), l1 * float(np.sqrt(target / objective.total)))
-    return 0.1 * max(shrinking, float(np.sqrt(2.0 * l2 * target / (1 + int(np.count_nonzero(w))))))
+    w, l1 = point.w, objective.penalty.l1
+    l2 = float(objective.penalty.l2[: objective.design.columns].min(initial=np.inf))
+    size, least = float(np.abs(w).sum()), float(l1.min(initial=np.inf, where=l1 > 0.0))
+    shrinking = min(target / (1.0 + size), least * float(np.sqrt(target / objective.total)))
+    bending = float(np.sqrt(2.0 * l2 * target / (1 + int(np.count_nonzero(w))))) if np.isfinite(l2) else 0.0
+    return 0.1 * max(shrinking, bending)
 
 
 def _gram_cost(objective: Objective) -> float:
@@ -201,8 +201,7 @@ def _gram_cost(objective: Objective) -> float:
 
 def _violation(objective: Objective, point: Point) -> float:
     """Return the largest distance of zero from a coefficient's subdifferential."""
-    l1, g, w = objective.penalty.l1, point.gradient, point.w
-    return float(np.where(w != 0.0, np.abs(g + l1 * np.sign(w)), np.maximum(np.abs(g) - l1, 0.0)).max(initial=0.0))
+    return float(objective.penalty.violation(point.w, point.gradient).max(initial=0.0))
 
 
 def _working_set(objective: Objective, point: Point, share: float = 1.0) -> Flags:
@@ -210,8 +209,8 @@ def _working_set(objective: Objective, point: Point, share: float = 1.0) -> Flag
 
     With a ``share``, also what comes that near.
     """
-    columns = objective.design.columns
-    return (point.w[:columns] != 0.0) | (np.abs(point.gradient[:columns]) > share * objective.penalty.l1[:columns])
+    penalty, columns = objective.penalty, objective.design.columns
+    return ((point.w != 0.0) | (penalty.pull(point.gradient) > share * penalty.l1))[:columns]
 
 
 def _any_class(flags: Flags) -> Flags:
@@ -232,13 +231,14 @@ def _sweep(objective: Objective, point: Point, h: Array, allowed: float, forcing
         g = g - edge / total * point.gradient[-1]
     curvature = np.maximum(columns.squares() - edge * edge / total, 0.0)
     l1, l2, start = penalty.l1[chosen], penalty.l2[chosen], point.w[chosen]
+    low, high = penalty.low[chosen], penalty.high[chosen]
     w, q, taken = start.copy(), np.zeros(design.n), np.zeros(1)
-    model = (*columns.arrays, curvature, edge, total, g, l1, l2, start, w, q, taken)
+    model = (*columns.arrays, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken)
     settled, visits = descend(*model, allowed, forcing, SWEEPS)
     if not settled:
         support, pull, proposed = solve_on_support(*model, SOLVED, PRODUCTS)
         visits += 2 * PRODUCTS * len(columns.data) * len(support) // max(1, len(chosen))
-        move_within_signs(*columns.arrays, edge, total, l2, w, q, taken, support, pull, proposed, HALVINGS)
+        move_within_signs(*columns.arrays, edge, total, l2, low, high, w, q, taken, support, pull, proposed, HALVINGS)
     v = np.zeros_like(point.w)
     v[chosen] = w - start
     if design.intercept:
@@ -260,8 +260,9 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float,
     if design.intercept:
         inverse, pull = _pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
+    low, high = penalty.low[chosen, 0], penalty.high[chosen, 0]
     shift, visits = descend_classes(
-        *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, start, w, p, sp, inverse, pull,
+        *columns.arrays, working[chosen], point.gradient[chosen], l1, l2, low, high, start, w, p, sp, inverse, pull,
         allowed, forcing, CLASS_SWEEPS,
     )  # fmt: skip
     v = np.zeros_like(point.w)
@@ -273,38 +274,41 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float,
 
 def _gram_step(objective: Objective, point: Point, hessian: Array, allowed: float) -> Array:
     """Return the step to the model's minimum over all coefficients; those without a penalty are eliminated exactly."""
-    g = point.gradient.reshape(-1)
-    l1 = np.broadcast_to(objective.penalty.l1, point.w.shape).reshape(-1)
-    free = np.broadcast_to(objective.penalty.free, point.w.shape).reshape(-1)
+    g, penalty = point.gradient.reshape(-1), objective.penalty
+    free = np.broadcast_to(penalty.free, point.w.shape).reshape(-1)
     kept = ~free
+    l1, low, high = (
+        np.broadcast_to(each, point.w.shape).reshape(-1)[kept] for each in (penalty.l1, penalty.low, penalty.high)
+    )
     inner, cross = hessian[np.ix_(kept, kept)], hessian[np.ix_(kept, free)]
     solve = _pseudo_inverse(hessian[np.ix_(free, free)])
     start = point.w.reshape(-1)[kept]
     w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
     gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
-    settled, enough = descend_gram(gram, pull, l1[kept], w, -1.0, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
+    settled, enough = descend_gram(gram, pull, l1, low, high, w, -1.0, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
     for _ in range(GRAM_ROUNDS):
         if settled or not w.any():
             break
-        _jump(gram, pull, l1[kept], w)
-        settled, _ = descend_gram(gram, pull, l1[kept], w, enough, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
+        _jump(gram, pull, l1, low, high, w)
+        settled, _ = descend_gram(gram, pull, l1, low, high, w, enough, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
     v = np.empty(len(g))
     v[kept] = w - start
     v[free] = -solve @ (g[free] + cross.T @ v[kept])
     return v.reshape(point.w.shape)
 
 
-def _jump(gram: Array, g: Array, l1: Array, w: Array) -> None:
-    """Move w, and the derivative g, to the minimum among its signs, what would change sign to zero; or half as far."""
-    support = np.flatnonzero(w)
+def _jump(gram: Array, g: Array, l1: Array, low: Array, high: Array, w: Array) -> None:
+    """Move w, and the derivative g, to the minimum among its signs: not beyond zero, nor a bound; or half as far."""
+    support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
     now, inner = w[support], gram[np.ix_(support, support)]
     slope = g[support] + l1[support] * np.sign(now)
     v = -Factor(inner).solve(slope)
     for _ in range(HALVINGS):
-        moved = np.where(now * (now + v) <= 0.0, -now, v)
+        new = np.where(now * (now + v) <= 0.0, 0.0, np.clip(now + v, low[support], high[support]))
+        moved = new - now
         if float(moved @ slope + 0.5 * moved @ (inner @ moved)) < 0.0:
-            w[support] = np.where(moved == -now, 0.0, now + moved)
+            w[support] = new
             g += gram[:, support] @ moved
             return
         v *= 0.5

@@ -64,11 +64,12 @@ class DualAscent:
 
     @staticmethod
     def handles(objective: Objective) -> bool:
-        """Tell whether the problem is one for this method: two classes, and an L2 penalty of strength one."""
+        """Tell whether the problem is one for this method: two classes, an L2 penalty of strength one, no offset."""
         l2 = objective.penalty.l2[: objective.design.columns]
         return (
             objective.n_classes == 2
             and objective.penalty.smooth
+            and objective.offset is None
             and bool((l2 == 1.0).all())
             and objective.design.values > 0
         )

@@ -4,8 +4,9 @@ For two classes the model is, over w = start + v,
 
     g.v + |q|^2 / 2 - total c^2 / 2 + l2/2 |v|^2 + l1 |w|_1,    q = data @ v,    c = edge.v / total,
 
-where ``data`` holds the columns times the root of the curvature and c (kept in ``taken``) is what the intercept, which
-is eliminated, takes back. For K classes the curvature of a row is s (diag(p) - p p.T). No loop here knows sigma.
+each w between its bounds, low and high, where ``data`` holds the columns times the root of the curvature and c (kept in
+``taken``) is what the intercept, which is eliminated, takes back. For K classes the curvature of a row is
+s (diag(p) - p p.T). No loop here knows sigma.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from crossent.jit import kernel, row_formula
 
 
 @row_formula
-def minimum_at(w, slope, bend, l1):
-    """Return the minimum of slope (x - w) + bend/2 (x - w)^2 + l1 |x|; w where there is none."""
+def minimum_at(w, slope, bend, l1, low, high):
+    """Return the minimum of slope (x - w) + bend/2 (x - w)^2 + l1 |x|, low <= x <= high; w where there is none."""
     u = bend * w - slope
     if abs(u) <= l1:
-        return 0.0
+        return min(max(0.0, low), high)
     if bend <= 0.0:
         return w
-    return (u - l1) / bend if u > 0.0 else (u + l1) / bend
+    return min(max((u - l1) / bend if u > 0.0 else (u + l1) / bend, low), high)
 
 
 # ---------------------------------------------------------------- two classes
@@ -37,7 +38,9 @@ def _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j):
 
 
 @kernel
-def descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, enough, forcing, sweeps):
+def descend(
+    indptr, indices, data, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken, enough, forcing, sweeps
+):
     """Minimise the model by cyclic coordinate descent, from w on; w, q and taken follow.
 
     Sweeps over all columns alternate with sweeps over those that are not zero, until a full one finds no violation
@@ -52,7 +55,8 @@ def descend(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, 
         for o in range(active):
             j = order[o]
             bend = curvature[j] + l2[j]
-            new = minimum_at(w[j], _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j), bend, l1[j])
+            slope = _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j)
+            new = minimum_at(w[j], slope, bend, l1[j], low[j], high[j])
             visits += indptr[j + 1] - indptr[j]
             delta = new - w[j]
             if delta != 0.0:
@@ -86,12 +90,14 @@ def _image(indptr, indices, data, edge, total, support, v, t):
 
 
 @kernel
-def solve_on_support(indptr, indices, data, curvature, edge, total, g, l1, l2, start, w, q, taken, solved, products):
-    """Return the support, the model's derivative there, and a step to its minimum if no sign changed.
+def solve_on_support(
+    indptr, indices, data, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken, solved, products
+):
+    """Return the support within bounds, the model's derivative there, and a step to its minimum if no sign changed.
 
     By conjugate gradients with the diagonal for a preconditioner, until the residual is ``solved`` of the first.
     """
-    support = np.flatnonzero(w)
+    support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
     m = support.size
     pull, p, v, diagonal, image = np.empty(m), np.empty(m), np.zeros(m), np.empty(m), np.empty(m)
     for a in range(m):
@@ -122,20 +128,24 @@ def solve_on_support(indptr, indices, data, curvature, edge, total, g, l1, l2, s
 
 
 @kernel
-def move_within_signs(indptr, indices, data, edge, total, l2, w, q, taken, support, pull, v, halvings):
-    """Move w by v on the support, what would change sign to zero; half as far until the model falls."""
-    t, moved = np.empty(q.size), np.empty(support.size)
+def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, taken, support, pull, v, halvings):
+    """Move w by v on the support, what would change sign to zero, what would leave bounds to them.
+
+    Half as far until the model falls.
+    """
+    t, moved, new = np.empty(q.size), np.empty(support.size), np.empty(support.size)
     for _ in range(halvings):
         change = 0.0
         for a in range(support.size):
             j = support[a]
-            moved[a] = -w[j] if w[j] * (w[j] + v[a]) <= 0.0 else v[a]
+            new[a] = 0.0 if w[j] * (w[j] + v[a]) <= 0.0 else min(max(w[j] + v[a], low[j]), high[j])
+            moved[a] = new[a] - w[j]
             change += moved[a] * (0.5 * l2[j] * moved[a] - pull[a])
         c = _image(indptr, indices, data, edge, total, support, moved, t)
         change += 0.5 * (t * t).sum() - 0.5 * total * c * c
         if change < 0.0:
             for a in range(support.size):
-                w[support[a]] += moved[a]
+                w[support[a]] = new[a]
             taken[0] += c
             q += t
             break
@@ -196,7 +206,7 @@ def _move_intercepts(inverse, pull, p, sp, t, mean, shift):
 
 @kernel
 def descend_classes(
-    indptr, indices, data, working, g, l1, l2, start, w, p, sp, inverse, pull, allowed, forcing, sweeps
+    indptr, indices, data, working, g, l1, l2, low, high, start, w, p, sp, inverse, pull, allowed, forcing, sweeps
 ):
     """Minimise the model of K classes from w on, which follows; return the intercepts' step and the values visited."""
     d, K = w.shape
@@ -216,11 +226,12 @@ def descend_classes(
                 slope = g[j, k] + _class_dot(indptr, indices, data, sp, t, mean, j, k)
                 slope += l2[j] * (w[j, k] - start[j, k])
                 bend = curvature[j, k] + l2[j]
-                delta = minimum_at(w[j, k], slope, bend, l1[j]) - w[j, k]
+                new = minimum_at(w[j, k], slope, bend, l1[j], low[j], high[j])
+                delta = new - w[j, k]
                 visits += indptr[j + 1] - indptr[j]
                 if delta != 0.0:
                     worst = max(worst, abs(delta) * bend)
-                    w[j, k] += delta
+                    w[j, k] = new
                     _class_add(indptr, indices, data, p, t, mean, j, k, delta)
         first = worst if first < 0.0 else first
         settled = worst <= max(allowed, forcing * first)
@@ -234,30 +245,34 @@ def descend_classes(
 
 
 @row_formula
-def _violation(g, l1, w):
-    """Return the largest distance of zero from a subdifferential, given the derivative g of all but L1."""
+def _violation(g, l1, low, high, w):
+    """Return the largest distance of zero from a subdifferential, given the derivative g of all but L1 and bounds."""
     worst = 0.0
     for j in range(w.size):
-        worst = max(worst, abs(g[j]) - l1[j] if w[j] == 0.0 else abs(g[j] + np.sign(w[j]) * l1[j]))
+        if w[j] > low[j]:  # what it would gain by falling, and by rising
+            worst = max(worst, g[j] + (l1[j] if w[j] > 0.0 else -l1[j]))
+        if w[j] < high[j]:
+            worst = max(worst, -g[j] - (l1[j] if w[j] >= 0.0 else -l1[j]))
     return worst
 
 
 @kernel
-def descend_gram(gram, g, l1, w, enough, allowed, forcing, sweeps):
+def descend_gram(gram, g, l1, low, high, w, enough, allowed, forcing, sweeps):
     """Minimise g.v + v.gram.v/2 + l1 |w + v| by cyclic coordinate descent; w becomes w + v, g the derivative there.
 
     Until no violation is above ``enough`` (if that is negative: above ``allowed`` and ``forcing`` times today's);
     return whether that was reached, and it.
     """
     if enough < 0.0:
-        enough = max(allowed, forcing * _violation(g, l1, w))
+        enough = max(allowed, forcing * _violation(g, l1, low, high, w))
     for _ in range(sweeps):
         for j in range(w.size):
-            delta = minimum_at(w[j], g[j], gram[j, j], l1[j]) - w[j]
+            new = minimum_at(w[j], g[j], gram[j, j], l1[j], low[j], high[j])
+            delta = new - w[j]
             if delta != 0.0:
-                w[j] += delta
+                w[j] = new
                 for k in range(w.size):
                     g[k] += delta * gram[j, k]
-        if _violation(g, l1, w) <= enough:
+        if _violation(g, l1, low, high, w) <= enough:
             return True, enough
     return False, enough
