@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -11,10 +12,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import datasets, judges, machine, measure, roofline
+from benchmarks import datasets, judges, machine, measure, roofline, search
 from benchmarks.install import REPORT
-from benchmarks.measure import QUICK, Entry, Rules
 from benchmarks.process import THREAD_VARIABLES, Library
+from benchmarks.race import BRIEF, QUICK, Entry, Race, Rules
 from benchmarks.results import pictures, store, table
 from benchmarks.rivals import LIBRARIES
 from benchmarks.rows import ROWS, Row, choose
@@ -23,7 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; 0 when every chosen row was measured and ours arrived in all."""
+    """Run the command line; 0 when every chosen row was measured (or searched) and ours arrived in all."""
     options = _parser().parse_args(argv)
     rows = choose([word for word in options.only.split(",") if word], options.quick)
     if options.list:
@@ -33,21 +34,41 @@ def main(argv: list[str] | None = None) -> int:
     if not rows:
         print(f"no row has the tags {options.only!r}; --list shows the rows", file=sys.stderr)
         return 2
-    rules = QUICK if options.quick else Rules()
+    rules = QUICK if options.quick else Rules() if options.minutes is None else BRIEF
     rules = Rules(**{**vars(rules), "threads": options.threads})
+    searching = options.search is not None
     os.environ |= dict.fromkeys(THREAD_VARIABLES, str(rules.threads))
+    if searching:  # threads that spin while others hold the cores would count as work
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     out = options.out or RESULTS / ("quick" if options.quick else "full")
     results = store.open_results(out, machine.describe(), rules)
     # The referee's own products need no threads that spin beside those measured.
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
         libraries = _open(options.rivals, rules.threads, Path(scratch), results)
         try:
-            failed = sum(not _measure(row, libraries, rules, Path(scratch), results, out) for row in rows)
+            redo = set(LIBRARIES) if options.search == "all" else set((options.search or "").split(","))
+            races = {row.name: _prepare(row, libraries, rules, Path(scratch)) for row in rows}
+            total = sum(measure.expected(race) for race in races.values() if isinstance(race, Race))
+            if not searching:
+                print(f"{len(rows)} rows, about {total / 60:.0f} minutes and the searches that are still to do")
+            failed, until = 0, time.monotonic() + 60 * (options.minutes or math.inf)
+            for row in rows:
+                if time.monotonic() > until:
+                    print(f"{row.name}: not reached, left as it was")
+                    continue
+                race, begin = races.pop(row.name), time.perf_counter()
+                print(row.name, flush=True)
+                if isinstance(race, Race):
+                    search.find(race, redo)
+                if not searching:
+                    _record(row, race, rules, results, out, begin)
+                failed += isinstance(race, str) or not any(e.is_ours and e.arrived for e in race.entries)
         finally:
             for library in libraries:
                 library.close()
-    pictures.draw(results, out)
-    print(f"\n{table.goals(results)}\nwritten: {out}/README.md, results.json, *.png")
+    if not searching:
+        pictures.draw(results, out)
+        print(f"\n{table.goals(results)}\nwritten: {out}/README.md, results.json, *.png")
     return 1 if failed else 0
 
 
@@ -55,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default="", metavar="TAGS", help="rows with one of these tags: text,l1+path,cold")
     parser.add_argument("--quick", action="store_true", help="a few thousand rows of each set, one decade of tolerance")
+    parser.add_argument("--minutes", type=float, help="short caps, and no row begins after so many minutes")
     parser.add_argument("--list", action="store_true", help="print the rows and their tags, measure nothing")
+    parser.add_argument(
+        "--search", nargs="?", const="", metavar="NAMES",
+        help="only search for settings: those not kept yet, those of the libraries named (ours,celer), or all",
+    )  # fmt: skip
     parser.add_argument("--rivals", default="", metavar="NAMES", help=f"some of {','.join(LIBRARIES)}; ours always")
     parser.add_argument("--threads", type=int, default=2, help="threads for everybody (2)")
     parser.add_argument("--out", type=Path, help="folder of the results; rows measured earlier stay in it")
@@ -83,35 +109,37 @@ def _open(names: str, threads: int, scratch: Path, results: dict[str, Any]) -> l
     return libraries
 
 
-def _measure(
-    row: Row, libraries: list[Library], rules: Rules, scratch: Path, results: dict[str, Any], out: Path
-) -> bool:
-    """Measure one row and write everything measured so far; True when ours arrived."""
-    start = time.perf_counter()
-    record: dict[str, Any] = {"group": row.group, "task": row.task.as_dict(), "commit": machine.commit()}
-    record |= {"date": machine.now(), "load": machine.load(), "entries": []}
-    print(f"{row.name}", flush=True)
+def _prepare(row: Row, libraries: list[Library], rules: Rules, scratch: Path) -> Race | str:
+    """The row's data and what is kept of it; or why there are none."""
     try:
         folder = datasets.folder(row.task.data, rules.quick)
     except datasets.AbsentError as absent:
-        record["absent"] = str(absent)
-        print(f"  absent: {absent}")
+        return str(absent)
+    race = Race(row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True))
+    race.recall()
+    return race
+
+
+def _record(row: Row, race: Race | str, rules: Rules, results: dict[str, Any], out: Path, begin: float) -> None:
+    """Time one row and write everything measured so far."""
+    record: dict[str, Any] = {"group": row.group, "task": row.task.as_dict(), "commit": machine.commit()}
+    record |= {"date": machine.now(), "load": machine.load(), "rules": vars(rules), "entries": []}
+    if isinstance(race, str):
+        record["absent"] = race
     else:
-        record["shape"] = datasets.describe(folder)
-        run = measure.Row(row.task, folder, libraries, rules, scratch, lambda line: print(line, flush=True))
-        entries = run.measure()
-        _share(row, folder, entries, rules, results)
+        record["shape"] = datasets.describe(race.folder)
+        entries = measure.measure(race)
+        _share(row, race.folder, entries, race.rules, results)
         for entry in entries:
             if row.task.job == "path choice" and entry.arrived:
-                judges.write_choice(judges.read(run.answer(entry)), entry.median, out / f"{row.task.data}.csv")
+                judges.write_choice(judges.read(race.answer(entry)), entry.time, out / f"{row.task.data}.csv")
         record["entries"] = [entry.as_dict() for entry in entries]
-    record["took_s"] = round(time.perf_counter() - start, 1)
+    record["took_s"] = round(time.perf_counter() - begin, 1)
     results["rows"][row.name] = record
     results["rows"] = {known.name: results["rows"][known.name] for known in ROWS if known.name in results["rows"]}
     store.save(results, out)
     table.write(results, out)
     print(f"  {table.verdict(record)} ({record['took_s']} s)", flush=True)
-    return any(entry["ours"] and entry["arrived"] for entry in record["entries"])
 
 
 def _share(row: Row, folder: Path, entries: list[Entry], rules: Rules, results: dict[str, Any]) -> None:
@@ -123,11 +151,11 @@ def _share(row: Row, folder: Path, entries: list[Entry], rules: Rules, results: 
             )
         moved, limit = roofline.pass_bytes(*datasets.read(folder)), max(results["machine"]["bandwidth_gb_s"].values())
         for entry in entries:
-            speed = moved / entry.median / 1e9
+            speed = moved / entry.time / 1e9
             entry.facts |= {"megabytes": moved / 1e6, "gb_per_s": speed, "bandwidth_share": speed / limit}
     for entry in entries:
         if row.task.job == "vectorize" and entry.arrived:
-            speed = entry.facts["megabytes"] / entry.median
+            speed = entry.facts["megabytes"] / entry.time
             entry.facts |= {"mb_per_s": speed, "mb_per_s_and_core": speed / rules.threads}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.objective import Problem, judge
+from benchmarks.objective import Problem, judge, objective
 from benchmarks.task import Data, Task
 
 GAP_JOBS = ("fit", "whole fit", "path")
@@ -14,32 +14,46 @@ PATH_POINTS = 12  # points of a path that the referee looks at, first and last a
 Answer = dict[str, np.ndarray]
 
 
-def gap_of(task: Task, data: Data, answer: Answer) -> dict[str, float]:
-    """Relative gap and what goes with it, for the jobs that have an objective; the largest one along a path."""
-    if task.job == "path":
-        return {"gap": _path_gap(task, data, answer["coef"])}
-    intercept = task.intercept or task.job == "whole fit"
-    verdict = judge(
-        Problem(data.X, data.y, task.C, task.l1_ratio, intercept, task.n_classes),
-        answer["coef"],
-        answer.get("intercept", 0.0),
-    )
-    facts = {"gap": verdict.relative_gap, "objective": verdict.objective, "bound": verdict.bound}
-    if task.l1_ratio > 0:
-        facts["nonzeros"] = verdict.nonzeros
+def gap_of(
+    task: Task, data: Data, answer: Answer, best: np.ndarray | None, prove: bool = True
+) -> tuple[dict[str, float], np.ndarray | None]:
+    """Relative gap below the best bounds known, the largest along a path, and what goes with it; the best bounds now.
+
+    ``best`` are the bounds known before. With ``prove`` the weights' own bounds are derived too and the better kept.
+    """
+    points = _points(task, data, answer)
+    if points is None:
+        return {"gap": np.inf}, best
+    facts = {}
+    if prove or best is None:
+        verdicts = [judge(*point) for point in points]
+        values, own = np.array([v.objective for v in verdicts]), np.array([v.bound for v in verdicts])
+        best = own if best is None else np.fmax(best, own)
+    else:
+        values = np.array([objective(*point) for point in points])
+    with np.errstate(invalid="ignore"):  # infinite weights: no number, which counts as an infinite gap
+        gaps = np.maximum(values - best, 0.0) / np.maximum(values, np.finfo(float).tiny)
+    facts["gap"] = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    if task.job != "path":
+        facts |= {"objective": float(values[0]), "bound": float(best[0])}
+        if task.l1_ratio > 0:
+            facts["nonzeros"] = int(np.count_nonzero(answer["coef"]))
     if "claimed_gap" in answer:
         facts["claimed_gap"] = float(answer["claimed_gap"])
-    return facts
+    return facts, best
 
 
-def _path_gap(task: Task, data: Data, coef: np.ndarray) -> float:
+def _points(task: Task, data: Data, answer: Answer) -> list[tuple[Problem, np.ndarray, np.ndarray | float]] | None:
+    """The problems and weights to judge: one, or some of a path; None when the path stopped on the way."""
+    if task.job != "path":
+        intercept = task.intercept or task.job == "whole fit"
+        problem = Problem(data.X, data.y, task.C, task.l1_ratio, intercept, task.n_classes)
+        return [(problem, answer["coef"], answer.get("intercept", 0.0))]
     Cs = data.path(**task.options)
-    if len(coef) < len(Cs):
-        return np.inf  # it stopped on the way
-    worst = 0.0
-    for k in np.unique(np.linspace(0, len(Cs) - 1, PATH_POINTS).astype(int)):
-        worst = max(worst, judge(Problem(data.X, data.y, Cs[k], 1.0), coef[k]).relative_gap)
-    return worst
+    if len(answer["coef"]) < len(Cs):
+        return None
+    looked_at = np.unique(np.linspace(0, len(Cs) - 1, PATH_POINTS).astype(int))
+    return [(Problem(data.X, data.y, Cs[k], 1.0), answer["coef"][k], 0.0) for k in looked_at]
 
 
 def compare(task: Task, answer: Answer, reference: Answer | None) -> dict[str, Any]:

@@ -4,14 +4,19 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.busy import busiest, work
 from benchmarks.install import ROOT, environment, python
 
+IDLE = 10.0  # how much longer than its time a process may wait without working
+STOP_S = 3.0
 START_S = 120.0  # for importing a library and for bringing data in
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -49,7 +54,11 @@ class Library:
         self.entrants, self.versions, self.compiles = reply["entrants"], reply["versions"], reply["compiles"]
 
     def ask(self, seconds: float, **request: Any) -> dict[str, Any]:
-        """Send a request, wait for its reply; past ``seconds`` end the process and raise :class:`LateError`."""
+        """Send a request, wait for its reply; past ``seconds`` stop the work and raise :class:`LateError`.
+
+        The seconds are those of the process's busiest thread, so that a busy machine makes nobody late; a process that
+        does not work at all is given ``IDLE`` times as long.
+        """
         if self._process is None:
             self.open()
             if self.absent:
@@ -60,16 +69,30 @@ class Library:
         with contextlib.suppress(BrokenPipeError):  # its end is noticed below
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-        try:
-            line = self._replies.get(timeout=seconds)
-        except queue.Empty:
-            self.close()
-            raise LateError from None
+        line = self._wait(process, seconds)
         if not line:
             code = process.wait()
             self.close()
             return {"error": f"its process ended with code {code}"}
         return json.loads(line)
+
+    def _wait(self, process: subprocess.Popen[str], seconds: float) -> str:
+        start, before, left = time.monotonic(), work(process.pid), seconds
+        while True:
+            try:
+                return self._replies.get(timeout=max(left, 0.02))
+            except queue.Empty:
+                used = busiest(before, work(process.pid), self.threads)
+                if used is None or used >= seconds or time.monotonic() - start > IDLE * seconds:
+                    break
+                left = seconds - used
+        # Asked to stop, it may save the time of another start; what still comes as a reply is late.
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(queue.Empty):
+            if self._replies.get(timeout=STOP_S):
+                raise LateError
+        self.close()
+        raise LateError
 
     def close(self) -> None:
         """End the process."""

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import busy
 from benchmarks.task import Data, Entrant, Task
 
 
@@ -35,6 +37,7 @@ class Worker:
         self.entrants: dict[str, Entrant] = {}
         self.data: Data | None = None
         self.ready: dict[str, Any] = {}
+        self.threads = 1
 
     def hello(self) -> dict[str, Any]:
         """Import the library: what it offers, its version, whether it compiles while it runs."""
@@ -48,7 +51,7 @@ class Worker:
             self.data, self.ready = Data(Path(folder)), {}
             if self.data.is_matrix:
                 _ = self.data.arrays
-        asked = Task(**task)
+        asked, self.threads = Task(**task), threads
         reason = self.entrants[entrant].refuses(asked, self.data)
         if reason:
             return {"refuses": reason}
@@ -58,16 +61,21 @@ class Worker:
         return {"convert_s": time.perf_counter() - start, "ladder": self.entrants[entrant].ladder}
 
     def run(self, entrant: str, setting: float | None, number: int, answer: str) -> dict[str, Any]:
-        """``number`` calls one after the other; seconds a call, memory, and the answer in a file."""
+        """``number`` calls one after the other; seconds a call, by the clock and of the busiest thread; memory.
+
+        The answer of the last goes to a file.
+        """
         subject, ready = self.entrants[entrant], self.ready[entrant]
-        before = _settle()
+        before, start_work = _settle(), busy.work()
         start = time.perf_counter()
         for _ in range(number):
             result = subject.run(ready, setting)
         seconds = (time.perf_counter() - start) / number
+        worked = busy.busiest(start_work, busy.work(), self.threads)
         peak = _peak()
         np.savez(answer, **subject.answer(ready, result))  # type: ignore[arg-type]
-        return {"seconds": seconds, "peak_mb": peak, "extra_mb": max(peak - before, 0.0)}
+        busiest = seconds if worked is None else worked / number
+        return {"seconds": seconds, "busy_s": busiest, "peak_mb": peak, "extra_mb": max(peak - before, 0.0)}
 
     def drop(self) -> dict[str, Any]:
         """Forget the data."""
@@ -113,10 +121,12 @@ def main(module: str) -> None:
             request = json.loads(line)
             try:
                 worker = worker or Worker(module)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 reply = getattr(worker, request.pop("do"))(**request)
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit, KeyboardInterrupt) as error:
                 traceback.print_exc()
                 reply = {"error": _one_line(error)}
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             replies.write(json.dumps(reply) + "\n")
 
 

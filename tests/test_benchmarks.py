@@ -2,22 +2,25 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
-from benchmarks import datasets
+from benchmarks import busy, datasets, kept
 from benchmarks.__main__ import main
-from benchmarks.judges import compare
-from benchmarks.measure import Row, Rules
-from benchmarks.objective import Problem, judge, largest_useful_penalty
+from benchmarks.judges import compare, gap_of
+from benchmarks.measure import expected, measure
+from benchmarks.objective import Problem, judge, largest_useful_penalty, objective
 from benchmarks.process import LateError, Library
+from benchmarks.race import Race, Rules
 from benchmarks.results import pictures, ratios, store, table
 from benchmarks.rivals import LIBRARIES
 from benchmarks.roofline import bandwidth, pass_bytes
 from benchmarks.rows import GOALS, ROWS
-from benchmarks.task import Task
+from benchmarks.search import find
+from benchmarks.task import Data, Task
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
@@ -150,7 +153,8 @@ class Fake(Library):
             if self.cost(setting) > seconds:
                 raise LateError
             np.savez(request["answer"], coef=self.weights(setting))
-            return {"seconds": self.cost(setting), "peak_mb": 10.0, "extra_mb": 1.0}
+            cost = self.cost(setting)
+            return {"seconds": cost, "busy_s": cost, "peak_mb": 10.0, "extra_mb": 1.0}
         return {}
 
 
@@ -161,23 +165,38 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def measured(cache):
-    """A row of five libraries: ours, an exact one, one that is slow, one that never arrives, one that refuses."""
+def small(cache):
+    """A task, the folder of its data and its optimum."""
     folder = datasets.folder("small")
     X, y = datasets.read(folder)
     best = LogisticRegression(fit_intercept=False, tol=1e-12, solver="newton-cholesky").fit(X, y).coef_
+    return Task("fit", "small", gap=1e-6), folder, best
+
+
+def race(small, libraries, redo=()):
+    """Search and time."""
+    task, folder, _ = small
+    row = Race(task, folder, libraries, RULES, folder.parent, lambda line: None)
+    find(row, set(redo))
+    return {entry.name: entry for entry in measure(row)}
+
+
+@pytest.fixture
+def measured(small):
+    """A row of libraries: ours, an exact one, slow ones, one that never arrives, one that refuses."""
+    task, folder, best = small
     libraries = [
         Fake("ours", lambda setting: best * (1 + setting), lambda setting: 0.1),
+        Fake("far", lambda setting: best * (1 + setting), lambda setting: 1.0),
         Fake("good", lambda setting: best * (1 + setting), lambda setting: 0.3 - 0.01 * math.log10(setting)),
         Fake("slow", lambda setting: best * (1 + setting), lambda setting: 0.01 / setting),
         Fake("blunt", lambda setting: best * (1 + max(setting, 0.01))),
         Fake("other", lambda setting: best, lies="has no such penalty"),
     ]
-    task = Task("fit", "small", gap=1e-6)
-    entries = Row(task, folder, libraries, RULES, cache, lambda line: None).measure()
+    entries = race(small, libraries)
     record = {"group": "L2", "task": task.as_dict(), "commit": "c", "date": "d", "load": 0.0, "took_s": 1.0}
-    record |= {"shape": datasets.describe(folder), "entries": [entry.as_dict() for entry in entries]}
-    return {entry.name: entry for entry in entries}, record, Problem(X, y), best
+    record |= {"shape": datasets.describe(folder), "entries": [entry.as_dict() for entry in entries.values()]}
+    return entries, record, Problem(*datasets.read(folder)), best
 
 
 def test_the_loosest_setting_that_arrives_is_timed(measured):
@@ -186,7 +205,7 @@ def test_the_loosest_setting_that_arrives_is_timed(measured):
         entry = entries[name]
         assert entry.arrived
         assert max(entry.gaps) <= 1e-6
-        assert len(entry.seconds) == RULES.rounds
+        assert entry.seconds == [entry.library.cost(entry.setting)] * RULES.rounds
         assert judge(problem, best * (1 + entry.setting * 10)).relative_gap > 1e-6
     # The decade is halved, so what is timed is never a whole decade too tight.
     assert judge(problem, best * (1 + entries["good"].setting * 10**0.5)).relative_gap > 1e-6
@@ -204,9 +223,99 @@ def test_losers_are_shown_with_gap_and_reason(measured):
     assert "slow never" in table._rows({"rows": {"row": record}})
 
 
+def test_who_is_far_behind_is_shown_with_the_time_of_the_search(measured):
+    entries, record, _, _ = measured
+    assert entries["far"].arrived
+    assert not entries["far"].seconds
+    assert "far about 1 s in the search" in table._rows({"rows": {"row": record}})
+
+
+def test_a_search_is_kept_until_something_that_it_depends_on_changes(small, monkeypatch):
+    _, _, best = small
+
+    def libraries():
+        exact, blunt = (lambda setting: best * (1 + setting)), (lambda setting: best * (1 + max(setting, 0.01)))
+        return [Fake("ours", exact), Fake("good", exact), Fake("blunt", blunt)]
+
+    first = race(small, libraries())
+    ours, good, blunt = again = libraries()
+    second = race(small, again)
+    assert {name: entry.setting for name, entry in second.items()} == {n: e.setting for n, e in first.items()}
+    # The warm-up at the loosest setting, the check, and the rounds; who never arrives is not asked again.
+    for library in (ours, good):
+        assert library.asked == [1.0] + [first[library.module].setting] * (1 + RULES.rounds)
+    assert blunt.asked == []
+    assert second["blunt"].as_dict()["gap"] == pytest.approx(first["blunt"].as_dict()["gap"])
+
+    monkeypatch.setattr("benchmarks.race.source", lambda: "another source")
+    ours, good, blunt = again = libraries()
+    blunt.versions = {"blunt": "2.0"}
+    assert race(small, again, redo=["good"])["ours"].setting == first["ours"].setting
+    tight, loose = first["ours"].setting, first["ours"].setting * 10**0.5
+    assert ours.asked == pytest.approx([1.0, tight, loose, 1.0, tight] + [tight] * RULES.rounds)
+    assert good.asked[:3] == blunt.asked[:3] == [1.0, 1.0, 0.1]
+
+
+def test_a_kept_setting_that_no_longer_arrives_is_tightened(small):
+    _, _, best = small
+    race(small, [Fake("ours", lambda setting: best * (1 + setting))])
+    worse = Fake("ours", lambda setting: best * (1 + 30 * setting))
+    entry = race(small, [worse])["ours"]
+    assert entry.arrived
+    assert max(entry.gaps) <= 1e-6
+    assert race(small, [Fake("ours", worse.weights)])["ours"].setting == entry.setting
+
+
+def test_the_expected_time_is_that_of_what_is_kept(small):
+    task, folder, best = small
+    libraries = [Fake("good", lambda setting: best * (1 + setting), lambda setting: 0.4)]
+    race(small, libraries)
+    row = Race(task, folder, libraries, RULES, folder.parent, lambda line: None)
+    assert expected(row) < 3
+    row.recall()
+    assert 3 <= expected(row) <= 5
+
+
+def test_everybody_is_judged_by_the_best_bound(small):
+    task, folder, best = small
+    data, exact = Data(folder), judge(Problem(*datasets.read(folder)), best)
+    answer = {"coef": best * 1.01}
+    alone, own = gap_of(task, data, answer, None)
+    beside, bounds = gap_of(task, data, answer, np.array([exact.bound]))
+    assert own[0] < bounds[0] == exact.bound
+    assert beside["gap"] == pytest.approx(1 - exact.bound / alone["objective"])
+    assert beside["gap"] < alone["gap"]
+    assert gap_of(task, data, answer, bounds, prove=False)[0]["gap"] == beside["gap"]
+    assert gap_of(task, data, {"coef": best * np.nan}, bounds)[0]["gap"] == np.inf
+    # Kept for whoever comes later, and never given up for a poorer one.
+    race(small, [Fake("ours", lambda setting: best)])
+    race(small, [Fake("poor", lambda setting: best * 1.1)])
+    assert kept.Kept(task, folder, RULES.threads).bounds() == pytest.approx([exact.bound], rel=1e-12)
+
+
+def test_the_objective_alone_is_the_verdicts():
+    for problem in problems():
+        for point in points(problem):
+            assert objective(problem, *point) == judge(problem, *point).objective
+
+
+def test_waiting_is_not_working(cache):
+    """A process is late by the seconds that its busiest thread worked: one that sleeps has not begun to be."""
+    before = busy.work()
+    if before is None:
+        pytest.skip("this system does not tell the CPU time of threads")
+    time.sleep(0.3)
+    idle = busy.busiest(before, busy.work(), 1)
+    end = time.thread_time() + 0.3
+    while time.thread_time() < end:
+        pass
+    assert idle < 0.2
+    assert busy.busiest(before, busy.work(), 1) == pytest.approx(idle + 0.3, abs=0.1)
+
+
 def test_ratio_is_against_the_fastest_rival_that_arrived(measured):
     entries, record, _, _ = measured
-    assert ratios.ratio(record) == pytest.approx(entries["good"].median / entries["ours"].median)
+    assert ratios.ratio(record) == pytest.approx(entries["good"].time / entries["ours"].time)
     assert ratios.ratio(record, "good") == ratios.ratio(record)
     assert ratios.ratio(record, "blunt") is None
 
@@ -244,9 +353,9 @@ def test_every_installed_library_reaches_the_gap_it_is_said_to_reach(module, cac
             Task("fit", "small", l1_ratio=1.0, gap=1e-5),
             Task("fit", "small", C=np.inf),
         ):
-            for entry in Row(task, folder, [library], RULES, cache, lambda line: None).measure():
+            for entry in race((task, folder, None), [library]).values():
                 if entry.arrived:
-                    assert 0 <= max(entry.gaps) <= task.gap
+                    assert 0 <= entry.as_dict()["gap"] <= task.gap
                     assert entry.memory["peak_mb"] > 0
                 else:
                     assert entry.reason

@@ -102,10 +102,7 @@ def judge(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.
     if not np.all(np.isfinite(W)) or not np.all(np.isfinite(intercept)):
         return Verdict(np.inf, np.inf, np.inf, W.size)
     Z = _margins(problem, W, np.atleast_1d(np.asarray(intercept, float)))
-    log_p, _ = _log_softmax(Z)
-    loss = -log_p[np.arange(len(Z)), problem.labels]
-    unpenalised = np.isinf(problem.C)
-    objective = float(problem.weight @ loss) + (0.0 if unpenalised else _penalty(W, problem.l1_ratio))
+    value, unpenalised = _objective(problem, W, Z), np.isinf(problem.C)
     gradient = _pull(problem, _residual(problem, Z))
     if unpenalised:
         gap = _unpenalised_gap(problem, Z)
@@ -113,7 +110,15 @@ def judge(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.
     else:
         gap = _penalised_gap(problem, W, Z)
         slope = _least_subgradient(gradient, W, problem.l1_ratio)
-    return Verdict(objective, gap, float(np.sqrt(np.sum(slope * slope))), int(np.count_nonzero(W)))
+    return Verdict(value, gap, float(np.sqrt(np.sum(slope * slope))), int(np.count_nonzero(W)))
+
+
+def objective(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.0) -> float:
+    """The objective alone, for whoever is set beside a bound that is known. Cost: one product with X."""
+    W = np.atleast_2d(np.asarray(coef, float))
+    if not np.all(np.isfinite(W)) or not np.all(np.isfinite(intercept)):
+        return np.inf
+    return _objective(problem, W, _margins(problem, W, np.atleast_1d(np.asarray(intercept, float))))
 
 
 def largest_useful_penalty(problem: Problem) -> float:
@@ -153,6 +158,12 @@ def _residual(problem: Problem, Z: np.ndarray) -> np.ndarray:
 def _pull(problem: Problem, R: np.ndarray) -> np.ndarray:
     """v = C X^T s R for the free columns: (1 or K, d)."""
     return np.asarray(problem.X.T @ (problem.weight[:, None] * R[:, problem.free])).T
+
+
+def _objective(problem: Problem, W: np.ndarray, Z: np.ndarray) -> float:
+    log_p, _ = _log_softmax(Z)
+    loss = float(problem.weight @ -log_p[np.arange(len(Z)), problem.labels])
+    return loss if np.isinf(problem.C) else loss + _penalty(W, problem.l1_ratio)
 
 
 def _penalty(W: np.ndarray, l1_ratio: float) -> float:

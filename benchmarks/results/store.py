@@ -6,21 +6,28 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Rules
+from benchmarks.race import Rules
 
 VERSION = 1
 
 
 def open_results(out: Path, machine: dict[str, Any], rules: Rules) -> dict[str, Any]:
-    """The results in ``out``, or empty ones; rows of another machine or other rules are not kept."""
+    """The results in ``out``, or empty ones; rows of another machine or number of threads are not kept.
+
+    Each row says by which rules it was measured.
+    """
     fresh = {"version": VERSION, "machine": machine, "rules": vars(rules), "versions": {}, "absent": {}, "rows": {}}
     path = out / "results.json"
     if path.exists():
         old = json.loads(path.read_text())
         known = {key: old.get("machine", {}).get(key) for key in machine}
-        if old.get("version") == VERSION and known == machine and old.get("rules") == vars(rules):
-            return old
+        if old.get("version") == VERSION and known == machine and _comparable(old["rules"], vars(rules)):
+            return {**old, "rules": vars(rules)}
     return fresh
+
+
+def _comparable(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return all(old.get(part) == new[part] for part in ("threads", "quick"))
 
 
 def save(results: dict[str, Any], out: Path) -> None:

@@ -42,7 +42,7 @@ def verdict(record: Record) -> str:
 
 def goals(results: Record) -> str:
     """The table of goals."""
-    lines = ["| job | against | goal | geometric mean | worst | rows | reached |", "|---|---|---|---|---|---|---|"]
+    lines = ["| job | against | goal | geometric mean | worst row | rows | reached |", "|---|---|---|---|---|---|---|"]
     return "\n".join([*lines, *(line for goal in GOALS if (line := _goal(results["rows"], goal)))])
 
 
@@ -50,7 +50,8 @@ def _goal(rows: dict[str, Record], goal: Goal) -> str | None:
     found = ratios.values(rows, goal)
     if not found:
         return None
-    numbers = [value for value in found.values() if value is not None]
+    known = {name: value for name, value in found.items() if value is not None}
+    numbers = list(known.values())
     alone = sum(value is None and ratios.alone(rows[name]) for name, value in found.items())
     failed = len(found) - len(numbers) - alone
     against = goal.against or ("the fastest" if goal.of in ("time", "memory") else "-")
@@ -65,10 +66,10 @@ def _goal(rows: dict[str, Record], goal: Goal) -> str | None:
     if not numbers:
         return f"{head}| - | - | {count} | {'yes' if alone and not failed else 'no'} |"
     mean = ratios.mean(numbers)
-    worst = (max if goal.at_most else min)(numbers)
+    name, worst = (max if goal.at_most else min)(known.items(), key=lambda item: item[1])
     fine = mean <= goal.target if goal.at_most else mean >= goal.target
     floor = goal.of != "time" or worst >= 1.0
-    return f"{head}| {mean:.3g} | {worst:.3g} | {count} | {'yes' if fine and floor and not failed else 'no'} |"
+    return f"{head}| {mean:.3g} | {worst:.3g} ({name}) | {count} | {'yes' if fine and floor and not failed else 'no'} |"
 
 
 def _head(results: Record) -> str:
@@ -116,11 +117,13 @@ def _rows(results: Record) -> str:
 
 
 def _is_loser(entry: Record) -> bool:
-    """Tried and did not arrive; those that do not offer the job are only in the JSON."""
-    return not entry["ours"] and not entry["arrived"] and entry["first_s"] is not None
+    """Did not arrive or was too far behind to be timed; those that do not offer the job are only in the JSON."""
+    return not entry["ours"] and entry["median_s"] is None and entry["first_s"] is not None
 
 
 def _lost(entry: Record) -> str:
+    if entry["arrived"]:
+        return f"{entry['name']} {entry['reason']}"
     gap = "" if entry["gap"] is None else f" at gap {entry['gap']:.1e}"
     return f"{entry['name']} never{gap} ({entry['reason']})"
 
@@ -138,7 +141,7 @@ def _everybody(results: Record) -> str:
             setting = "" if entry["setting"] is None else f"{entry['setting']:.2g}"
             gap = "" if not entry["gap"] else f"{entry['gap']:.1e}"
             memory = [f"{entry['memory'].get(part, 0):.0f}" for part in ("peak_mb", "extra_mb")]
-            time = seconds(entry["median_s"]) if entry["arrived"] else f"never ({entry['reason']})"
+            time = seconds(entry["median_s"]) if entry["median_s"] else _lost(entry).removeprefix(f"{entry['name']} ")
             cells = [name, entry["name"], time, str(len(entry["seconds"])), setting, gap, seconds(entry["convert_s"])]
             lines.append("| " + " | ".join([*cells, seconds(entry["first_s"]), *memory, _facts(entry["facts"])]) + " |")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from benchmarks.rivals import plain
-from benchmarks.rivals.faces import Tune, every_job
+from benchmarks.rivals.faces import CrossValidate, Tune, every_job
 from benchmarks.rivals.scikit import write_rows
 from benchmarks.task import Data, Entrant, Fixed, Task
 
@@ -210,4 +210,4 @@ def entrants() -> list[Entrant]:
         FirstUse(),
         Tune(OURS, late),
     ]
-    return [*own, *every_job(OURS, late)]
+    return [*own, *every_job(OURS, late), CrossValidate(OURS, late)]
