@@ -83,9 +83,11 @@ def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
 
 def in_order(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Return the sum of the parts, added in their order."""
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    if len(parts) == 1:
+        return parts[0]
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
     return total
 
 

@@ -289,7 +289,7 @@ class SparseDesign(Design):
     @cached_property
     def sum_pieces(self) -> list[slice]:
         """Coarser slices of rows, each with a sum over all columns: so few that adding those costs little."""
-        affordable = self.values // (4 * max(1, self.columns))
+        affordable = self.values // (8 * max(1, self.columns))
         return split_by_weight(self.rows.indptr, max(1, min(MAX_PIECES, affordable, len(self.pieces))))
 
     def dot(self, v: Array) -> Array:
@@ -313,7 +313,7 @@ class SparseDesign(Design):
             t = np.empty((rows.stop - rows.start, *v.shape[1:]))
             self._dot_into(v, start, t, rows)
             total = middle(rows, t)
-            out = np.zeros_like(v)
+            out = np.zeros(v.shape)
             self._add_products(t, out, rows, squared=False)
             if self.intercept:
                 out[-1] += t.sum(axis=0)
@@ -332,12 +332,15 @@ class SparseDesign(Design):
 
     def _transposed_product(self, r: Array, squared: bool) -> Array:
         def piece(rows: slice) -> Array:
-            part = np.zeros((self.columns, *r.shape[1:]))
+            part = np.zeros((self.width, *r.shape[1:]))
             self._add_products(r[rows], part, rows, squared)
             return part
 
         parts = run([lambda rows=rows: piece(rows) for rows in self.sum_pieces], self.threads)  # type: ignore[misc]
-        return self._with_ones(in_order(parts), r)
+        total = in_order(parts)
+        if self.intercept:
+            total[-1] = in_order([r[rows].sum(axis=0) for rows in self.pieces])
+        return total
 
     def _add_products(self, r: Array, out: Array, rows: slice, squared: bool) -> None:
         X = self.rows

@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 RUN = 8  # rows in stored order between two random jumps: as fast as in order, and converges as at random
 EPOCHS_A_STEP = 8  # then the loop looks at the gap and shows progress
 TRIAL = 5  # epochs before the pace is judged
-PATIENCE = 30  # epochs to come for which conjugate gradients would need as long
+PATIENCE = 36  # epochs to come for which conjugate gradients would need as long, were a visit free but for its values
+VISIT = 30  # values that could be visited in the time that a row's exponential and its jump take
 SETTLED = 0.5  # a Newton step in u after which its error is an eighth at most: the next visit sees to that
 NEAR = 1.0  # distance in u within which the second order is right but for a third
 HALVES = 2  # of the rows, where there are values enough for two threads
@@ -110,6 +111,7 @@ class _Ascent:
         self.starts = np.arange(0, len(self.y), RUN)
         self.gaps: list[float] = []
         self.claims = 0
+        self.patience = PATIENCE * design.values / (design.values + VISIT * design.n)
 
     def run(self, objective: Objective, target: float) -> bool:
         """Do some epochs; return whether it is worth while to do more, should the gap be above ``target`` still."""
@@ -155,7 +157,7 @@ class _Ascent:
 
     def _quick(self, target: float) -> bool:
         pace = np.log(max(self.gaps[-3], np.finfo(float).tiny) / self.gaps[-1]) / 2.0
-        return bool(pace * PATIENCE >= np.log(self.gaps[-1] / target))
+        return bool(pace * self.patience >= np.log(self.gaps[-1] / target))
 
     def dual_point(self, objective: Objective) -> DualPoint:
         """Return a dual point: the rows' probabilities, after some moved so that with an intercept they balance."""

@@ -13,12 +13,13 @@ from crossent.solvers.conjugate import conjugate_gradients
 Array = NDArray[np.float64]
 
 EXACT = 1e-3  # the same share where nothing is penalised
+RENEW = 6  # products after which columns are centred and scaled by the curvature anew, which costs one
 MAX_PRODUCTS = 500
 FORCING = 0.3  # largest share of the gradient that may remain, in the norm of the gap: far out, more is wasted
 
 
 class NewtonCG:
-    """Inexact Newton steps by conjugate gradients, on columns centred and scaled by the Hessian at the point.
+    """Inexact Newton steps by conjugate gradients, on columns centred and scaled by a recent Hessian.
 
     Centring is a change of variables, b = b' - mean.w, so X itself stays as it is (and sparse); with two classes it
     takes the intercept out of the system altogether. One pass for means and diagonal, one for each product, half for
@@ -30,14 +31,23 @@ class NewtonCG:
 
     def __init__(self) -> None:
         self._forcing = Forcing()
+        self._centred: _Centred | None = None
+        self._products = 0  # since the centring was made
 
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return an inexact Newton step at the point."""
         h = objective.curvature_at(point.z)
-        centred = _Centred(objective, h)
+        if self._centred is None or self._products >= RENEW or objective.penalty.free.all():
+            self._centred, self._products = _Centred(objective, h), 0
+        centred = self._centred
         g = centred.pull_back(point.gradient)
+
+        def product(p: Array) -> Array:
+            self._products += 1
+            return centred.pull_back(objective.hessian_product(h, centred.push(p)))
+
         v, residual, _ = conjugate_gradients(
-            lambda p: centred.pull_back(objective.hessian_product(h, centred.push(p))),
+            product,
             g,
             lambda r: r / centred.diagonal,
             self._forcing.test(objective, g, centred.diagonal, target),
