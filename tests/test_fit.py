@@ -13,6 +13,7 @@ from crossent.design import as_design
 from crossent.errors import CrossentError
 from crossent.fit import fit, penalised_objective, take_step
 from crossent.objective import Step
+from crossent.solvers import SOLVERS
 from problems import STORAGES, labels, problem_set, random_problem
 
 PROBLEMS = problem_set()
@@ -254,3 +255,24 @@ def test_a_fit_allocates_at_most_about_one_more_copy_of_the_data(storage):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak <= 1.2 * size + vectors
+
+
+def test_a_fit_interrupted_on_its_sample_of_rows_returns_what_it_was_at(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(1 << 16, 20))
+    y = (X[:, 0] + np.random.default_rng(1).normal(size=len(X)) > 0.0).astype(float)
+    whole = penalised_objective(as_design(X), y, np.ones(len(y)), 2, 1.0, 0.0)
+    assert whole.sample is not None
+    step = SOLVERS["cholesky"].direction
+    calls = []
+
+    def direction(self, *given):
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return step(self, *given)
+
+    monkeypatch.setattr(SOLVERS["cholesky"], "direction", direction)
+    result = fit(X, y)
+    assert len(calls) == 3
+    assert result.certificate.outcome.startswith("interrupted")
+    assert result.coef[0, 0] > 0.5

@@ -137,22 +137,29 @@ def fit(
         with np.errstate(over="ignore", invalid="ignore"):  # told by the outcome
             start_at = _coefficients(start, objective)
             if start is None and name == "cholesky" and max_iter > 0:
-                start_at = _optimum_of_sample(objective, start_at)
+                start_at, interrupted = _optimum_of_sample(objective, start_at)
+                on_step = _interrupt if interrupted else on_step
             point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step)
         result = Fit(*_as_fitted(point.w, objective), certificate)
         return result if dtype == np.float64 else _rounded(result, objective, dtype)
 
 
-def _optimum_of_sample(objective: Objective, w: Array) -> Array:
-    """Return where a sample of many rows has its optimum, as exactly as its rows can tell; w where it has none."""
+def _optimum_of_sample(objective: Objective, w: Array) -> tuple[Array, bool]:
+    """Return where a sample of many rows has its optimum, as exactly as its rows can tell; w where it has none.
+
+    And whether the user interrupted it there.
+    """
     if objective.sample is None:
-        return w
+        return w, False
     _, part = objective.sample
     point, proof = minimise(DualBound(part), SOLVERS["cholesky"](), w, SAMPLE_TOL, SAMPLE_STEPS)
     objective.passes += part.passes * part.design.values / objective.design.values
-    if proof.outcome == Outcome.INTERRUPTED.value:
-        raise KeyboardInterrupt
-    return point.w if proof.converged else w
+    interrupted = proof.outcome == Outcome.INTERRUPTED.value
+    return point.w if proof.converged or interrupted else w, interrupted
+
+
+def _interrupt(_: Progress) -> None:
+    raise KeyboardInterrupt
 
 
 def _rounded(fitted: Fit, objective: Objective, dtype: Any) -> Fit:
