@@ -97,15 +97,17 @@ class PathChoice(Fixed):
 
     def answer(self, ready, result):
         data, factor, _ = ready
-        coefs = np.asarray(result.coefs.toarray() if hasattr(result.coefs, "toarray") else result.coefs)
-        Z = data.X @ coefs.T + np.ravel(result.intercepts)
-        deviance = 2 * np.sum(np.logaddexp(0, Z) - data.y[:, None] * Z, axis=0)
-        bic = deviance + np.log(len(data.y)) * (1 + np.count_nonzero(coefs, axis=1))
-        best = int(np.argmin(bic))
-        chosen = np.flatnonzero(coefs[best] * (factor > 0))
+        bic, aic = result.bic(), result.aic()
+        best, by_aic = int(np.argmin(bic)), int(np.argmin(aic))
+        weights = result.coef(best)[0]
+        chosen = np.flatnonzero(weights * (factor > 0))
         names = np.load(data.folder / "names.npy")[chosen]
         facts = {"C": np.array(result.Cs[best]), "bic": bic[best], "chosen": np.array(len(chosen))}
-        return {**facts, "names": names, "weights": coefs[best, chosen]}
+        facts |= {
+            "chosen_by_aic": np.count_nonzero(result.coef(by_aic)[0] * (factor > 0)),
+            "largest_gap": result.gaps.max(),
+        }
+        return {**facts, "names": names, "weights": weights[chosen]}
 
 
 class TrainFile(Fixed):
