@@ -138,7 +138,7 @@ def fit(
             start_at = _coefficients(start, objective)
             if start is None and name == "cholesky" and max_iter > 0:
                 start_at, interrupted = _optimum_of_sample(objective, start_at)
-                on_step = _interrupt if interrupted else on_step
+                max_iter, on_step = (0, _interrupt) if interrupted else (max_iter, on_step)
             point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step)
         result = Fit(*_as_fitted(point.w, objective), certificate)
         return result if dtype == np.float64 else _rounded(result, objective, dtype)
