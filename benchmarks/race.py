@@ -41,7 +41,7 @@ QUICK = Rules(
     rounds=2, finer=0, entry_s=0.5, cap=1.0, own_cap=30.0, least_cap=0.2, search_cap=2.0, long_cap=60.0, quick=True
 )
 
-BRIEF = Rules(rounds=3, entry_s=2.0, far=2.0, cap=6.0, own_cap=20.0, long_cap=30.0, search_cap=6.0, row_s=20.0)
+BRIEF = Rules(rounds=3, entry_s=2.0, far=2.0, cap=6.0, own_cap=20.0, long_cap=30.0, search_cap=6.0, row_s=30.0)
 
 
 @dataclass

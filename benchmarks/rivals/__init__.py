@@ -5,10 +5,10 @@
 LIBRARIES: dict[str, str | None] = {
     "ours": None,
     "plain": None,
-    "skglm": None,
-    "celer": None,
     "liblinear": None,
     "snap": None,
+    "skglm": None,
+    "celer": None,
     "scikit": None,
     "glum": None,
     "statsmodels": None,

@@ -117,7 +117,7 @@ class ColdStart(Fixed):
 
         folder = Path(tempfile.mkdtemp())
         texts, labels = zip(*data.table("train"), strict=True)
-        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2)  # words and pairs, as ours
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)  # as ours
         pipeline = make_pipeline(words, LogisticRegression(max_iter=1000)).fit(texts, labels)
         (folder / "model.pickle").write_bytes(pickle.dumps(pipeline))
         (folder / "minimal.py").write_text(MINIMAL)
