@@ -13,7 +13,8 @@ The intercept is unpenalised, which the dual states as a sum over all rows. So i
 where it stands, (b - b_k)^2 / (2 beta), and b_k follows after each epoch (the proximal point method): the rows hold
 the intercept so much harder than that penalty that two or three moves settle it.
 
-Ma and others, Adding vs. averaging in distributed primal-dual optimization (2015), whose sigma' = 2 this is;
+Ma and others, Adding vs. averaging in distributed primal-dual optimization (2015), but for a row's own stiffness, which
+counts once here: half as many epochs, and where that goes too far the gap says so and Newton's method takes over;
 Shalev-Shwartz and Zhang, Stochastic dual coordinate ascent methods for regularized loss minimization (2013); Yu, Huang
 and Lin, Dual coordinate descent methods for logistic regression and maximum entropy models (2011).
 """
