@@ -86,12 +86,15 @@ def compare(task: Task, answer: Answer, reference: Answer | None) -> dict[str, A
 
 
 def write_choice(answer: Answer, seconds: float, file: Path) -> None:
-    """The names and weights that a path's chosen point keeps, largest first, with the time the path took."""
-    order = np.argsort(-np.abs(answer["weights"]))
-    head = f"# {len(order)} weights at C = {float(answer['C']):.4g}, the least BIC of the path; {seconds:.2f} s\n"
-    lines = (f'"{answer["names"][k]}",{answer["weights"][k]:.6f}\n' for k in order)
+    """The names and weights that a path's chosen points keep, by BIC and by AIC, with the time the path took."""
+    weights, by_aic, names = answer["weights"], answer["weights_by_aic"], answer["names"]
+    head = (
+        f"# BIC is least at C = {float(answer['C']):.4g}: {np.count_nonzero(weights)} weights that carry a penalty; "
+        f"AIC keeps {np.count_nonzero(by_aic)}; {seconds:.2f} s\n"
+    )
+    lines = (f'"{names[k]}",{weights[k]:.6f},{by_aic[k]:.6f}\n' for k in np.argsort(-np.abs(by_aic)))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(head + "name,weight\n" + "".join(lines), encoding="utf-8")
+    file.write_text(head + "name,weight_by_bic,weight_by_aic\n" + "".join(lines), encoding="utf-8")
 
 
 def _largest_relative(a: np.ndarray, b: np.ndarray) -> float:

@@ -99,15 +99,12 @@ class PathChoice(Fixed):
         data, factor, _ = ready
         bic, aic = result.bic(), result.aic()
         best, by_aic = int(np.argmin(bic)), int(np.argmin(aic))
-        weights = result.coef(best)[0]
-        chosen = np.flatnonzero(weights * (factor > 0))
+        weights, weights_by_aic = (result.coef(index)[0] * (factor > 0) for index in (best, by_aic))
+        chosen = np.flatnonzero((weights != 0) | (weights_by_aic != 0))
+        facts = {"C": np.array(result.Cs[best]), "bic": bic[best], "chosen": np.count_nonzero(weights)}
+        facts |= {"chosen_by_aic": np.count_nonzero(weights_by_aic), "largest_gap": result.gaps.max()}
         names = np.load(data.folder / "names.npy")[chosen]
-        facts = {"C": np.array(result.Cs[best]), "bic": bic[best], "chosen": np.array(len(chosen))}
-        facts |= {
-            "chosen_by_aic": np.count_nonzero(result.coef(by_aic)[0] * (factor > 0)),
-            "largest_gap": result.gaps.max(),
-        }
-        return {**facts, "names": names, "weights": weights[chosen]}
+        return {**facts, "names": names, "weights": weights[chosen], "weights_by_aic": weights_by_aic[chosen]}
 
 
 class TrainFile(Fixed):

@@ -39,6 +39,8 @@ HALVINGS = 10  # of what a solved system proposes
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
+GRAM_PAIR_FAR = 3.0  # the same where the sums lie all over a matrix that no cache near a core holds
+CACHE = 1 << 20  # bytes that one does
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
 GRAM_USES = 10  # steps for which one serves
 RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
@@ -195,7 +197,8 @@ def _gram_cost(objective: Objective) -> float:
     if order > LARGEST_GRAM:
         return np.inf
     classes = order // design.width
-    gram = GRAM_PAIR * classes * (classes + 1) / 2 * design.gram_work
+    pair = GRAM_PAIR if 8 * design.width**2 <= CACHE else GRAM_PAIR_FAR
+    gram = pair * classes * (classes + 1) / 2 * design.gram_work
     return gram + GRAM_SWEEPS * order**2 + order**3 / 3 / PRODUCT_SPEED
 
 
