@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.design import SMALL
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.conjugate import conjugate_gradients
 
@@ -37,7 +38,8 @@ class NewtonCG:
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return an inexact Newton step at the point."""
         h = objective.curvature_at(point.z)
-        if self._centred is None or self._products >= RENEW or objective.penalty.free.all():
+        cheap = objective.design.values < SMALL  # a pass: nothing to save
+        if self._centred is None or self._products >= RENEW or cheap or objective.penalty.free.all():
             self._centred, self._products = _Centred(objective, h), 0
         centred = self._centred
         g = centred.pull_back(point.gradient)
