@@ -4,6 +4,8 @@ independent optimiser's count, for every penalty, number of classes and storage;
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -237,3 +239,30 @@ def test_bad_offsets_are_told_in_one_line(offset, told):
     model = LogisticRegression().fit(X, y, offset=good)
     with pytest.raises(CrossentError, match=told):
         model.predict(X, offset=offset)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"C": np.inf}, {"l1_ratio": 1.0}, {"bounds": (0.0, np.inf)}, {"solver": "newton-cg"}]
+)
+def test_the_intercept_takes_back_a_constant_offset(given):
+    X, y, _ = binary_data()
+    X = X / 3.0
+    none = LogisticRegression(tol=1e-9, **given).fit(X, y)
+    for constant in (-50.0, 5.0, 50.0):
+        shifted = LogisticRegression(tol=1e-9, **given).fit(X, y, offset=np.full(len(y), constant))
+        assert shifted.certificate_.objective == pytest.approx(none.certificate_.objective, rel=1e-8)
+        assert shifted.intercept_[0] == pytest.approx(none.intercept_[0] - constant, abs=1e-2)
+
+
+@pytest.mark.parametrize("scale", [30.0, 1000.0, 1e4])
+@pytest.mark.parametrize("given", [{"C": np.inf}, {}, {"penalty_factor": [0.0, 1.0]}])
+def test_no_bound_is_above_an_attained_objective_however_large_the_offsets(given, scale):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(100, 2))
+        y, offset = (X[:, 0] + rng.normal(size=100) > 0).astype(int), scale * rng.normal(size=100)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proof = LogisticRegression(**given).fit(X, y, offset=offset).certificate_
+        attained = np.logaddexp(0.0, np.where(y == 1, -offset, offset)).sum()  # at zero weights
+        assert proof.dual <= attained * (1.0 + 1e-9)

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 BALANCED = 1e-12  # share of a class's weight that rounding may hide in the intercept's equation
 ROUNDING = 1e-14  # relative: what sums over the rows, and the objective less a dual value, may have lost
+RISEN = 1e-9  # relative: a bound that far above an objective seen is none
 LAST_PLACE = float(np.finfo(np.float64).eps)  # relative: a smaller gap is not claimed of numbers of 53 bits
 
 
@@ -133,6 +134,7 @@ class DualBound:
         self._free_columns = FreeColumns(objective) if some else None
         self.endless: Array | None = None  # a change of the margins, by what neither penalty nor bound holds back
         self.best = -np.inf  # the largest dual value seen, of any point
+        self.least = np.inf  # the smallest objective seen
         self._column_sums: tuple[Array, Array] | None = None
 
     def gap(self, point: Point, step: Step | None = None) -> float:
@@ -149,6 +151,9 @@ class DualBound:
             gap = self._gap_of_newton(point, step) if self.needs_newton else self._gap_of_gradient(point)
         if self.needs_newton and step is not None:
             self.endless = step.dz
+        self.least = min(self.least, point.value)
+        if point.value - gap > self.least * (1.0 + RISEN):  # no bound: the objective has been below it
+            gap = np.inf
         gap = min(np.inf if np.isnan(gap) else gap, point.value - self.best + ROUNDING * point.value)
         gap = max(gap, 0.0) + LAST_PLACE * point.value
         if step is None or step.leftover == 0.0:  # else it holds near the optimum only
@@ -164,7 +169,7 @@ class DualBound:
 
     def _gap_beside_free(self, point: Point, columns: FreeColumns) -> float:
         corrected = columns.correct(point)
-        if corrected is None:
+        if corrected is None or not corrected.solved:
             return np.inf
         self.endless = corrected.shift if corrected.endless else None
         penalty, none = self.objective.penalty, np.zeros_like(self.label_sums)

@@ -15,6 +15,7 @@ class Factor:
     """A positive semidefinite matrix, its diagonal scaled to one and factorised; the scaling judges rank fairly."""
 
     def __init__(self, matrix: Array):
+        self.matrix = matrix
         self.diagonal = np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0)
         self._scale = np.sqrt(self.diagonal)
         scaled = matrix / self._scale / self._scale[:, None]
@@ -50,5 +51,7 @@ class Pivoted:
     def solve(self, g: Array) -> Array:
         """Return a solution v of H v = g, for g in H's range."""
         v = np.zeros(len(g))
+        if not len(self._kept):
+            return v
         v[self._kept] = scipy.linalg.lapack.dpotrs(self._lower, (g / self._scale)[self._kept], lower=True)[0]
         return v / self._scale

@@ -220,7 +220,8 @@ def minimise(
     point, gap, outcome = known, np.inf, None
     try:
         if not isinstance(start, Point):
-            point = objective.at(start, None if start.any() else objective.margins_at(start))
+            weightless = not start[: objective.design.columns].any()
+            point = objective.at(start, objective.margins_at(start) if weightless else None)
         while outcome is None:
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:
@@ -379,7 +380,7 @@ def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> f
 
 def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:
     """Return the starting coefficients in the objective's shape."""
-    w = np.zeros(objective.shape)
+    w = objective.origin()
     if start is not None:
         coef, intercept = (np.asarray(part, dtype=np.float64) for part in start)
         w[: objective.design.columns] = coef[0] if w.ndim == 1 else coef.T

@@ -24,19 +24,22 @@ Flags = NDArray[np.bool_]
 
 LARGEST = 4000  # order of the equation
 REFINEMENTS = 2
+UNSOLVED = 0.1  # share of its right side that an equation leaves where all rows are too sure to have a curvature
 ROUNDS = 10  # of columns that join
 
 
 class Corrected(NamedTuple):
     """The dual point p' = p + p'(z) shift: X.T @ (s (p' - y)), and what rounding left, as a bound on its product.
 
-    ``endless`` tells whether no bound keeps coefficients from going on along the shift for ever.
+    ``endless`` tells whether no bound keeps coefficients from going on along the shift for ever; ``solved``, whether
+    the equation was solved at all.
     """
 
     shift: Array
     loss_gradient: Array
     leftover: float
     endless: bool
+    solved: bool
 
 
 class FreeColumns:
@@ -99,7 +102,8 @@ class FreeColumns:
         leftover = 2.0 * float(np.abs(left) @ np.abs(v.reshape(-1)[own]))
         away = np.where(objective.penalty.high[rows] == np.inf, v, -v)  # from the one bound of what is half free
         endless = bool((away[self.half_free[rows]] >= 0.0).all())
-        return Corrected(shift, loss_gradient, leftover, endless)
+        solved = bool(np.abs(left).max(initial=0.0) <= UNSOLVED * np.abs(now).max(initial=0.0))
+        return Corrected(shift, loss_gradient, leftover, endless, solved)
 
     def _part_of(self, chosen: Flags) -> tuple[Objective, NDArray[np.intp]]:
         """Return the objective without a penalty on the columns chosen, and which of its coefficients are."""

@@ -26,6 +26,8 @@ SAMPLE = 20  # rows of which a sample holds one
 SAMPLE_ROWS = 8  # rows of it for each coefficient, at least: its Hessian is then within a third or so of the whole's
 LEAST_APART = 4
 INTERCEPT_STEPS = 10
+INTERCEPT_HALVINGS = 40
+INTERCEPT_NO_RISE = 1e-12  # of the loss, which its rounding excuses
 INTERCEPT_TOLERANCE = 1e-13  # of the sum of the weights
 
 
@@ -143,9 +145,14 @@ class Objective:
                     step = -np.linalg.solve(bent + np.trace(bent) / len(bent) ** 2, excess)
                 except np.linalg.LinAlgError:  # a class whose probabilities are all zero
                     break
-            moved = z + step
-            moved_r, moved_loss = self._residual(moved)
-            if not (moved_loss < loss or np.abs(moved_r.sum(axis=0)).max() < np.abs(excess).max()):
+            for _ in range(INTERCEPT_HALVINGS):  # far out, where all rows are sure, a whole step may lead further out
+                moved = z + step
+                moved_r, moved_loss = self._residual(moved)
+                if moved_loss <= loss * (1.0 + INTERCEPT_NO_RISE):
+                    break
+                step = 0.5 * step
+            better = moved_loss < loss or np.abs(moved_r.sum(axis=0)).max() < np.abs(excess).max()
+            if not (better and moved_loss <= loss * (1.0 + INTERCEPT_NO_RISE)):
                 break
             w = w.copy()
             w[-1] += step
@@ -168,6 +175,13 @@ class Objective:
         """Return the margins z of the coefficients w: half a pass, none at zero."""
         z = self.margins(w) if w.any() else np.zeros((self.design.n, *self.shape[1:]))
         return z if self.offset is None else z + self.offset
+
+    def origin(self) -> Array:
+        """Return zero weights, and an intercept that takes back the mean of the offset: there rows are not sure yet."""
+        w = np.zeros(self.shape)
+        if self.offset is not None and self.design.intercept and self.total > 0.0:
+            w[-1] = -np.average(self.offset, axis=0, weights=self.s)
+        return w
 
     def curvature_at(self, z: Array) -> Array:
         """Return what the Hessian at margins z needs: s sigma (1 - sigma), or softmax rows. No pass."""

@@ -35,7 +35,7 @@ FIRST_TOL, FIRST_STEPS = 1e-10, 1000  # of the fit of the columns without a pena
 def null_point(design: Design, y: NDArray[Any], s: Array, n_classes: int, terms: Terms = NONE) -> Point:
     """Return the point where all weights are zero and the intercept is at its optimum, for C = 1 and no penalty."""
     objective = penalised_objective(design, y, s, n_classes, np.inf, 0.0, Terms(offset=terms.offset))
-    w = np.zeros(objective.shape)
+    w = objective.origin()
     return objective.at(w, objective.margins_at(w))
 
 
