@@ -266,3 +266,11 @@ def test_no_bound_is_above_an_attained_objective_however_large_the_offsets(given
             proof = LogisticRegression(**given).fit(X, y, offset=offset).certificate_
         attained = np.logaddexp(0.0, np.where(y == 1, -offset, offset)).sum()  # at zero weights
         assert proof.dual <= attained * (1.0 + 1e-9)
+
+
+def test_bounds_that_hold_every_weight_far_out_raise_nothing():
+    X, y, _ = binary_data()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(l1_ratio=1.0, bounds=(1e5, 2e5)).fit(X, y)
+    assert ((model.coef_ >= 1e5) & (model.coef_ <= 2e5)).all()

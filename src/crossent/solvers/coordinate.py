@@ -304,6 +304,8 @@ def _gram_step(objective: Objective, point: Point, hessian: Array, allowed: floa
 def _jump(gram: Array, g: Array, l1: Array, low: Array, high: Array, w: Array) -> None:
     """Move w, and the derivative g, to the minimum among its signs: not beyond zero, nor a bound; or half as far."""
     support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
+    if not len(support):
+        return
     now, inner = w[support], gram[np.ix_(support, support)]
     slope = g[support] + l1[support] * np.sign(now)
     v = -Factor(inner).solve(slope)
