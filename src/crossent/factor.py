@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+UNSOLVED = 0.1  # share of its right side that a solution may leave
 DEPENDENT = 1e-14  # times the order: a pivot that small is rounding, the diagonal being one
+
+
+def is_solved(left: Array, right: Array) -> bool:
+    """Tell whether a system was solved at all, given what is left of its right side.
+
+    It was not where all rows are too sure to have a curvature: the matrix has underflowed.
+    """
+    return bool(np.abs(left).max(initial=0.0) <= UNSOLVED * np.abs(right).max(initial=0.0))
 
 
 class Factor:

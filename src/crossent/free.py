@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.errors import CrossentError
-from crossent.factor import Pivoted
+from crossent.factor import Pivoted, is_solved
 from crossent.margins import bend
 from crossent.objective import Objective, Point
 from crossent.part import design_of
@@ -24,7 +24,6 @@ Flags = NDArray[np.bool_]
 
 LARGEST = 4000  # order of the equation
 REFINEMENTS = 2
-UNSOLVED = 0.1  # share of its right side that an equation leaves where all rows are too sure to have a curvature
 ROUNDS = 10  # of columns that join
 
 
@@ -102,8 +101,7 @@ class FreeColumns:
         leftover = 2.0 * float(np.abs(left) @ np.abs(v.reshape(-1)[own]))
         away = np.where(objective.penalty.high[rows] == np.inf, v, -v)  # from the one bound of what is half free
         endless = bool((away[self.half_free[rows]] >= 0.0).all())
-        solved = bool(np.abs(left).max(initial=0.0) <= UNSOLVED * np.abs(now).max(initial=0.0))
-        return Corrected(shift, loss_gradient, leftover, endless, solved)
+        return Corrected(shift, loss_gradient, leftover, endless, is_solved(left, now))
 
     def _part_of(self, chosen: Flags) -> tuple[Objective, NDArray[np.intp]]:
         """Return the objective without a penalty on the columns chosen, and which of its coefficients are."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.factor import Factor
+from crossent.factor import Factor, is_solved
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.conjugate import conjugate_gradients
 from crossent.solvers.newton_cg import Forcing
 
 Array = NDArray[np.float64]
 
-UNSOLVED = 0.1  # share of the gradient that a step leaves where all rows are too sure to have a curvature
 KEEP = 0.5  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
 
 
@@ -38,8 +37,7 @@ class NewtonCholesky:
         self._factor = _factorised(objective, h)
         v = -self._factor.solve(point.gradient)
         left = point.gradient.reshape(-1) + self._factor.matrix @ v.reshape(-1)
-        unsolved = np.abs(left).max(initial=0.0) > UNSOLVED * np.abs(point.gradient).max(initial=0.0)
-        return Step(v, objective.margins(v), np.inf if unsolved else 0.0)
+        return Step(v, objective.margins(v), 0.0 if is_solved(left, point.gradient) else np.inf)
 
     def _with_last_factor(self, objective: Objective, point: Point, h: Array, target: float) -> Step | None:
         """Return the step that conjugate gradients find with the last factor, if they do in the passes allowed."""
