@@ -17,7 +17,7 @@ from crossent.errors import CrossentError, DataWarning
 from crossent.fit import Progress, fit, take_step
 from crossent.table import Schema
 from crossent.training import split
-from crossent.tuning import LEAST, MOST, START, Candidate
+from crossent.tuning import LEAST, MOST, START, TIE, Candidate
 from test_model import rows_of_everything
 
 
@@ -92,7 +92,8 @@ def test_the_grid_goes_on_until_the_best_is_not_at_its_edge(noise, edge):
     tried = [one["C"] for one in search]
     assert tried == sorted(set(tried))
     assert set(START) <= set(tried)
-    assert chosen == min(search, key=lambda one: one["log_loss"])["C"]
+    least = min(one["log_loss"] for one in search)
+    assert chosen == min(one["C"] for one in search if one["log_loss"] <= (1 + TIE) * least)
     assert tried[0] < chosen < tried[-1] or chosen in {LEAST, MOST}
     assert (tried[0] < START[0]) == (edge == "lower")
     assert (tried[-1] > START[-1]) == (edge == "upper")
@@ -104,6 +105,25 @@ def test_one_standard_error_takes_the_simplest_within_it():
     best = min(search, key=lambda one: one["log_loss"])
     within = [one["C"] for one in search if one["log_loss"] <= best["log_loss"] + best["standard_error"]]
     assert crossent.train(rows, "y", selection="1se").metadata["settings"]["C"] == min(within) < best["C"]
+
+
+def test_values_that_tie_leave_the_smallest():
+    """Few levels, many rows: past some C the penalty is nothing, and all larger ones do alike."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 4, 5000)
+    rows = {"level": list("abcd"[k] for k in level), "y": rng.random(5000) < 0.2 * (level + 0.5)}
+    search = (model := crossent.train(rows, "y")).metadata["search"]
+    chosen, losses = model.metadata["settings"]["C"], {one["C"]: one["log_loss"] for one in search}
+    assert chosen < max(losses) <= 10.0 * START[-1]
+    assert losses[chosen] <= (1 + TIE) * min(losses.values())
+
+
+def test_one_standard_error_goes_on_downwards_while_the_smallest_is_taken():
+    rng = np.random.default_rng(2)
+    rows = {f"x{j}": rng.normal(size=300) for j in range(5)} | {"y": rng.random(300) < 0.5}
+    model = crossent.train(rows, "y", selection="1se")
+    tried = [one["C"] for one in model.metadata["search"]]
+    assert model.metadata["settings"]["C"] > tried[0] or tried[0] == LEAST
 
 
 def test_a_rare_class_has_fewer_folds_and_a_single_row_is_told():

@@ -273,6 +273,7 @@ class _Problem:
             self.weights,
             self.classes,
             asked.candidates,
+            asked.selection,
             asked.l1_ratio,
             asked.tol,
             asked.max_iter,
@@ -288,7 +289,7 @@ class _Problem:
                 interrupted = True
         if not tuning.candidates:
             raise KeyboardInterrupt("before there were any weights")
-        C = tuning.best(asked.selection).C
+        C = tuning.chosen().C
         if interrupted:
             fitted = self.fit(C, tuning.starts[C], at_once=True)
             proof = replace(fitted.certificate, outcome=Outcome.INTERRUPTED.value, converged=False)

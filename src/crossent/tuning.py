@@ -23,6 +23,7 @@ START = tuple(10.0 ** (k / 2) for k in range(-4, 3))  # from 0.01 to 10 most dat
 LEAST, MOST = 1e-6, 1e6  # how far the grid goes on for the others
 FOLDS = 5
 FOLD_TOL = 1e-5  # gap of the folds' fits: their scores move by far less than the folds differ
+TIE = 1e-5  # of the log-loss: what fits with that gap cannot tell apart
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Tuning:
     weights : array of shape (n,), or None
     classes : list
     Cs : values of C to try, or None for a grid that extends itself
-    l1_ratio, tol, max_iter, seed, n_jobs : as in :func:`crossent.train`
+    selection, l1_ratio, tol, max_iter, seed, n_jobs : as in :func:`crossent.train`
     tell : callable
         Called with every ``Candidate`` when its folds are done.
 
@@ -70,6 +71,7 @@ class Tuning:
     weights: Array | None
     classes: Sequence[Any]
     Cs: Sequence[float] | None
+    selection: str
     l1_ratio: float
     tol: float
     max_iter: int
@@ -85,17 +87,27 @@ class Tuning:
         return as_design(self.X, n_jobs=self.n_jobs)
 
     def run(self) -> None:
-        """Try the grid, in increasing order; then go on where the best C is at an edge."""
+        """Try the grid, in increasing order; then go on where the C to take is at an edge."""
         folds = self._folds()
         self._try(folds, self._upward())
-        while self.Cs is None and (lower := self._ordered()[0].C) == self.best().C and lower > LEAST:
+        while self.Cs is None and (lower := self._ordered()[0].C) == self.chosen().C and lower > LEAST:
             self._try(folds, iter([_beside(lower, -1)]))
 
-    def best(self, selection: str = "best") -> Candidate:
-        """Return the candidate with the least log-loss; or the smallest C within one standard error of it."""
+    def chosen(self) -> Candidate:
+        """Return the candidate with the least log-loss, or the smallest C within one standard error of it.
+
+        The smallest C too of those that tie with the least: a larger one would only be harder to fit.
+        """
+        if self.selection == "best":
+            return self._best()
         ordered = self._ordered()
         scores = -np.array([candidate.folds for candidate in ordered]).T[:, None, :]
-        return ordered[choose(scores, selection)[1]]
+        return ordered[choose(scores, self.selection)[1]]
+
+    def _best(self) -> Candidate:
+        ordered = self._ordered()
+        limit = (1.0 + TIE) * min(candidate.log_loss for candidate in ordered)
+        return next(candidate for candidate in ordered if candidate.log_loss <= limit)
 
     def curve(self) -> list[dict[str, Any]]:
         """Return all candidates as plain values, by increasing C."""
@@ -106,7 +118,7 @@ class Tuning:
 
     def _upward(self) -> Iterator[float]:
         yield from START if self.Cs is None else sorted(self.Cs)
-        while self.Cs is None and (highest := self.candidates[-1].C) == self.best().C and highest < MOST:
+        while self.Cs is None and (highest := self.candidates[-1].C) == self._best().C and highest < MOST:
             yield _beside(highest, 1)
 
     def _folds(self) -> list[tuple[Array, Array]]:
