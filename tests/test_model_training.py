@@ -111,7 +111,7 @@ def test_values_that_tie_leave_the_smallest():
     """Few levels, many rows: past some C the penalty is nothing, and all larger ones do alike."""
     rng = np.random.default_rng(0)
     level = rng.integers(0, 4, 5000)
-    rows = {"level": list("abcd"[k] for k in level), "y": rng.random(5000) < 0.2 * (level + 0.5)}
+    rows = {"level": ["abcd"[k] for k in level], "y": rng.random(5000) < 0.2 * (level + 0.5)}
     search = (model := crossent.train(rows, "y")).metadata["search"]
     chosen, losses = model.metadata["settings"]["C"], {one["C"]: one["log_loss"] for one in search}
     assert chosen < max(losses) <= 10.0 * START[-1]
