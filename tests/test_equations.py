@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import crossent
+from crossent.equations import divergence_term
 
 RNG = np.random.default_rng(0)
 Z = np.concatenate(
@@ -64,6 +65,19 @@ def test_conjugate(y):
 
     r = UNIT if y == 0.0 else -UNIT
     assert ulps(crossent.conjugate(r, y), [entropy(mp.mpf(float(m))) for m in UNIT]) <= 2
+
+
+def test_divergence_term():
+    """Exact to the places of its parts: also where probabilities hardly move, vanish, or have no quotient."""
+    p = 10.0 ** RNG.uniform(-280, 0, 400)
+    moved = np.minimum(1.0, p * np.abs(1.0 + RNG.choice([-1.0, 1.0, 1e3], 400) * 10.0 ** RNG.uniform(-12, 0, 400)))
+    for a, b in zip(p.tolist(), [*moved[:300].tolist(), *UNIT[300:400].tolist()], strict=True):
+        exact = mp.mpf(b) * mp.log(mp.mpf(b) / mp.mpf(a)) - (mp.mpf(b) - mp.mpf(a))
+        largest = max(abs(b - a), abs(float(mp.mpf(b) * mp.log(mp.mpf(b) / mp.mpf(a)))))
+        assert abs(mp.mpf(divergence_term(a, float(mp.log(a)), b)) - exact) <= 4 * np.spacing(largest)
+    assert divergence_term(0.25, np.log(0.25), 0.0) == 0.25
+    assert divergence_term(0.0, -800.0, 0.0) == 0.0
+    assert divergence_term(0.0, -800.0, 0.5) == pytest.approx(0.5 * (np.log(0.5) + 800.0) - 0.5, rel=1e-15)
 
 
 def test_conjugate_is_the_conjugate():

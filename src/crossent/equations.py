@@ -25,6 +25,8 @@ LN2_HIGH = round(float(_LN2) * 2**32) / 2**32  # 32 bits: its product with an ex
 LN2_LOW = float(_LN2 - Decimal(LN2_HIGH))
 EXP_UNDERFLOWS = 750.0  # exp(-750) is zero in float64
 SQRT2_MINUS_1 = 2.0**0.5 - 1.0
+SQRT_HALF_BITS = int(np.float64(0.5**0.5).view(np.int64))
+TINIEST = 1e-290  # a probability that small is far from a quotient's range
 E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13 = (1.0 / factorial(k) for k in range(2, 14))
 A3, A5, A7, A9, A11, A13, A15, A17, A19, A21 = (2.0 / k for k in range(3, 23, 2))
 
@@ -58,21 +60,37 @@ def power_of_two(k):
 
 
 @formula
-def log_one_plus(e):
-    """log(1 + e) for 0 <= e <= 1: 1 + e = 2^{0 or 1} (1 + f), log(1 + f) = 2 artanh(f / (2 + f)) as a series."""
-    upper = e > SQRT2_MINUS_1
-    f = 0.5 * (e - 1.0) if upper else e
-    t = f / (2.0 + f)
+def artanh_series(t):
+    """2 artanh(t) / t - 2 for |t| <= 0.172."""
     t2 = t * t
     q = A19 + t2 * A21
     q = A15 + t2 * (A17 + t2 * q)
     q = A11 + t2 * (A13 + t2 * q)
     q = A7 + t2 * (A9 + t2 * q)
-    q = t2 * (A3 + t2 * (A5 + t2 * q))
+    return t2 * (A3 + t2 * (A5 + t2 * q))
+
+
+@formula
+def log_one_plus(e):
+    """log(1 + e) for 0 <= e <= 1: 1 + e = 2^{0 or 1} (1 + f), log(1 + f) = 2 artanh(f / (2 + f)) as a series."""
+    upper = e > SQRT2_MINUS_1
+    f = 0.5 * (e - 1.0) if upper else e
+    t = f / (2.0 + f)
+    q = artanh_series(t)
     high, low = (LN2_HIGH, LN2_LOW) if upper else (0.0, 0.0)
     total = high + f
     lost = f - (total - high)
     return total + (lost + (low - t * (f - q)))
+
+
+@formula
+def log_beside_one(x, u):
+    """log(u) for u = 1 + x >= 0, as good where x is tiny; at 0 a number: u = 2^k (1 + f), log(1 + f) as above."""
+    bits = np.float64(u).view(np.int64)
+    k = (bits - SQRT_HALF_BITS) >> 52
+    f = x if k == 0 else np.int64(bits - (k << 52)).view(np.float64) - 1.0
+    t = f / (2.0 + f)
+    return np.float64(k) * LN2_HIGH + (f - t * (f - artanh_series(t)) + np.float64(k) * LN2_LOW)
 
 
 # ---------------------------------------------------------------- one example, two classes
@@ -129,11 +147,9 @@ def conjugate_at(r, y):
 def divergence_term(p, log_p, p_new):
     """One class's share of the divergence KL(p_new || p), less its first-order part (which sums to zero)."""
     change = p_new - p
-    if abs(change) < 0.5 * p:
-        return p_new * log1p(change / p) - change
-    if p_new <= 0.0:
-        return -change
-    return p_new * (log(p_new) - log_p) - change
+    tiny = p < TINIEST  # no number to divide by
+    x = (p_new - 1.0) if tiny else change / (1.0 if tiny else p)
+    return p_new * (log_beside_one(x, p_new if tiny else 1.0 + x) - (log_p if tiny else 0.0)) - change
 
 
 # ---------------------------------------------------------------- K classes

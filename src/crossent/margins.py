@@ -143,19 +143,21 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
     total = 0.0
     moved = shift.size > 0
     if z.ndim == 1:
-        for i in range(z.size):
+        outside = 0
+        for i in range(z.size):  # without a branch, so that it vectorises
             p, minus = sigmoid_at(z[i]), sigmoid_at(-z[i])
             change = tau * (q[0] * minus - (1.0 - q[0]) * p)  # tau (q - p), exact also where p rounds to 1
             if moved:
                 change += p * minus * shift[i]
             change += (1.0 - theta) * (y[i] * minus - (1.0 - y[i]) * p - change)
-            if change < -(1.0 + BEYOND) * p or change > (1.0 + BEYOND) * minus:
-                return np.inf
+            outside += (change < -(1.0 + BEYOND) * p) | (change > (1.0 + BEYOND) * minus)
             change = min(max(change, -p), minus)
             # the labels' own probabilities: log p = -loss(z, 1), log(1 - p) = -loss(z, 0)
             part = divergence_term(p, -loss_at(z[i], 1.0), p + change)
             part += divergence_term(minus, -loss_at(z[i], 0.0), minus - change)
             total += s[i] * max(part, 0.0)
+        if outside:
+            return np.inf
     else:
         row = np.empty((1, z.shape[1]))
         for i in range(z.shape[0]):
