@@ -7,7 +7,8 @@ from typing import Any
 from benchmarks.results import ratios
 
 COLUMNS = 4
-OURS = "#c1272d"
+OURS = "black"  # the rivals have the colours
+LINES = ("-", "--", ":")  # for more than ten rivals
 
 
 def draw(results: dict[str, Any], out: Path) -> None:
@@ -27,9 +28,9 @@ def draw(results: dict[str, Any], out: Path) -> None:
 def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
-    columns = min(COLUMNS, max(2, len(members)))
+    columns = min(COLUMNS, len(members))
     names = sorted({entry["name"] for _, record in members for entry in record["entries"] if not entry["ours"]})
-    colours = {name: plt.get_cmap("tab20")(k % 20) for k, name in enumerate(names)}
+    styles = {name: {"color": f"C{k % 10}", "linestyle": LINES[k // 10]} for k, name in enumerate(names)}
     lines = math.ceil(len(members) / columns)
     size = (4.2 * columns, 3.2 * lines + 1.2)
     figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
@@ -37,11 +38,7 @@ def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> 
         for entry in record["entries"]:
             points = [(s["seconds"], s["gap"]) for s in entry["curve"] if s["gap"] and s["gap"] > 0]
             if points:
-                style = (
-                    {"color": OURS, "linewidth": 2.5, "zorder": 5}
-                    if entry["ours"]
-                    else {"color": colours[entry["name"]]}
-                )
+                style = {"color": OURS, "linewidth": 2.5, "zorder": 5} if entry["ours"] else styles[entry["name"]]
                 axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=entry["name"], **style)
         axis.axhline(record["task"]["gap"], color="0.6", linestyle=":")
         axis.set(xscale="log", yscale="log", title=name)
@@ -49,7 +46,7 @@ def _gaps(group: str, members: list[tuple[str, dict[str, Any]]], path: Path) -> 
     for axis in axes.flat[len(members) :]:
         axis.set_visible(False)
     handles = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.suptitle(f"{group}: relative duality gap against seconds; each point is one setting", fontsize=10)
+    figure.suptitle(f"{group}: relative gap against seconds,\neach point one setting", fontsize=10)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2 * columns, fontsize=7)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -63,10 +60,17 @@ def _ratios(results: dict[str, Any], path: Path) -> None:
         return
     figure, axis = plt.subplots(figsize=(8, 0.22 * len(found) + 1.2))
     names, numbers = zip(*reversed(found), strict=True)
-    axis.barh(names, [n - 1 for n in numbers], left=1, color=["#2a7f3f" if n >= 1 else OURS for n in numbers])
+    axis.barh(names, [n - 1 for n in numbers], left=1, color=["#2a7f3f" if n >= 1 else "#c1272d" for n in numbers])
     axis.axvline(1, color="black", linewidth=0.8)
     for k, number in enumerate(numbers):
-        axis.text(number, k, f" {number:.1f} ", va="center", ha="left" if number >= 1 else "right", fontsize=7)
+        axis.text(
+            number,
+            k,
+            f" {number:.{1 if number >= 10 else 2}f} ",
+            va="center",
+            ha="left" if number >= 1 else "right",
+            fontsize=7,
+        )
     axis.set(xscale="log", title="time of the fastest rival / ours")
     axis.tick_params(axis="y", labelsize=7)
     axis.margins(y=0.01, x=0.15)
