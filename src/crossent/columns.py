@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import kernel, row_formula
+from crossent.sparse import place, places
 
 Array = NDArray[np.float64]
 
@@ -60,8 +61,8 @@ def column_dot(indptr, indices, data, j, q):
         for i in range(q.size):
             total += data[start + i] * q[i]
     else:
-        for e in range(indptr[j], indptr[j + 1]):
-            total += data[e] * q[indices[e]]
+        for e in places(indptr, j):
+            total += data[e] * q[place(indices, e)]
     return total
 
 
@@ -73,8 +74,8 @@ def column_add(indptr, indices, data, j, delta, q):
         for i in range(q.size):
             q[i] += delta * data[start + i]
     else:
-        for e in range(indptr[j], indptr[j + 1]):
-            q[indices[e]] += delta * data[e]
+        for e in places(indptr, j):
+            q[place(indices, e)] += delta * data[e]
 
 
 @kernel
@@ -87,7 +88,7 @@ def _products(indptr, indices, data, r, out):
 def _squares(indptr, data, out):
     for j in range(out.size):
         total = 0.0
-        for e in range(indptr[j], indptr[j + 1]):
+        for e in places(indptr, j):
             total += data[e] * data[e]
         out[j] = total
 
@@ -103,9 +104,9 @@ def _sum(indptr, indices, data, v, out):
 def gather(indptr, indices, data, chosen, scale, out_indptr, out_indices, out_data):
     """Copy the chosen compressed columns, each value times its row's scale."""
     for c in range(chosen.size):
-        j, start = chosen[c], out_indptr[c]
-        for e in range(indptr[j], indptr[j + 1]):
-            i = indices[e]
-            out_indices[start] = i
-            out_data[start] = data[e] * scale[i]
-            start += 1
+        j, out_e = chosen[c], np.uint64(out_indptr[c])
+        for e in places(indptr, j):
+            i = place(indices, e)
+            out_indices[out_e] = i
+            out_data[out_e] = data[e] * scale[i]
+            out_e += np.uint64(1)

@@ -19,6 +19,7 @@ from crossent.blocks import MAX_PIECES, in_order, run, split_by_weight
 from crossent.columns import Columns
 from crossent.design import Design, Middle, SparseDesign
 from crossent.jit import kernel
+from crossent.sparse import place, places
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -72,8 +73,8 @@ class Abreast:
         """Return a lane's product, once all the fits that still run have asked for theirs."""
         columns = [divmod(lane * self.each + k, LANES) for k in range(self.each)]
         parts = v.reshape(len(v), self.each)
-        for k, (block, place) in enumerate(columns):
-            self._given[kind][block, :, place] = parts[:, k]
+        for k, (block, slot) in enumerate(columns):
+            self._given[kind][block, :, slot] = parts[:, k]
         with self._turn:
             self._asked[lane] = kind
             self._serve_if_all_asked()
@@ -82,8 +83,8 @@ class Abreast:
                 raise RuntimeError("abandoned: a fit beside this one was interrupted, or failed")
             found = self._found[kind]
         out = np.empty((len(found[columns[0][0]]), self.each))
-        for k, (block, place) in enumerate(columns):
-            out[:, k] = found[block][:, place]
+        for k, (block, slot) in enumerate(columns):
+            out[:, k] = found[block][:, slot]
         return out.reshape(-1, *v.shape[1:])
 
     def _take_part(self, task: Callable[[], T]) -> T:
@@ -219,16 +220,10 @@ def _gather(indptr, indices, data, V, out, squared):
     total = np.empty(LANES)
     for i in range(out.shape[0]):
         total[:] = 0.0
-        first, last = indptr[i], indptr[i + 1]
-        for e in range(first, last - 1, 2):  # two at a time: each sum waits half as often for itself
-            x, other = data[e], data[e + 1]
-            x, other = (x * x, other * other) if squared else (x, other)
-            j, m = indices[e], indices[e + 1]
-            for k in range(LANES):
-                total[k] += x * V[j, k] + other * V[m, k]
-        if (last - first) % 2:
-            x, j = data[last - 1], indices[last - 1]
+        for e in places(indptr, i):
+            x = data[e]
             x = x * x if squared else x
+            j = place(indices, e)
             for k in range(LANES):
                 total[k] += x * V[j, k]
         for k in range(LANES):
@@ -239,9 +234,9 @@ def _gather(indptr, indices, data, V, out, squared):
 def _scatter(indptr, indices, data, V, out, squared):
     """Add to out the sum of compressed column (or row) j times V[j]; of its entries' squares if asked."""
     for j in range(V.shape[0]):
-        for e in range(indptr[j], indptr[j + 1]):
+        for e in places(indptr, j):
             x = data[e]
             x = x * x if squared else x
-            i = indices[e]
+            i = place(indices, e)
             for k in range(LANES):
                 out[i, k] += x * V[j, k]

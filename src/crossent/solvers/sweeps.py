@@ -15,6 +15,7 @@ import numpy as np
 
 from crossent.columns import column_add, column_dot
 from crossent.jit import kernel, row_formula
+from crossent.sparse import place, places
 
 
 @row_formula
@@ -158,13 +159,13 @@ def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, t
 @row_formula
 def _row_of(indptr, indices, j, e):
     """Return the row of entry e, which belongs to column j."""
-    return e - indptr[j] if indices.size == 0 else np.int64(indices[e])
+    return e - np.uint64(indptr[j]) if indices.size == 0 else place(indices, e)
 
 
 @row_formula
 def _class_curvature(indptr, indices, data, p, sp, j, k):
     total = 0.0
-    for e in range(indptr[j], indptr[j + 1]):
+    for e in places(indptr, j):
         i = _row_of(indptr, indices, j, e)
         total += data[e] * data[e] * sp[i, k] * (1.0 - p[i, k])
     return total
@@ -174,7 +175,7 @@ def _class_curvature(indptr, indices, data, p, sp, j, k):
 def _class_dot(indptr, indices, data, sp, t, mean, j, k):
     """Return the model's second derivative times v, at coefficient j of class k."""
     total = 0.0
-    for e in range(indptr[j], indptr[j + 1]):
+    for e in places(indptr, j):
         i = _row_of(indptr, indices, j, e)
         total += data[e] * sp[i, k] * (t[i, k] - mean[i])
     return total
@@ -183,7 +184,7 @@ def _class_dot(indptr, indices, data, sp, t, mean, j, k):
 @row_formula
 def _class_add(indptr, indices, data, p, t, mean, j, k, delta):
     """Let t = X @ v and mean = sum_k p_k t_k follow a change of coefficient j of class k."""
-    for e in range(indptr[j], indptr[j + 1]):
+    for e in places(indptr, j):
         i = _row_of(indptr, indices, j, e)
         t[i, k] += delta * data[e]
         mean[i] += delta * data[e] * p[i, k]
