@@ -148,12 +148,13 @@ def weigh(columns, counts, lengths, of_count, idf, norm, out_columns, out):
     start = 0
     for n in lengths:
         total = 0.0
-        for i in range(start, start + n):
-            out_columns[i] = columns[i]
-            value = of_count[counts[i]] if len(of_count) else out.dtype.type(counts[i])
+        of, times, row = columns[start : start + n], counts[start : start + n], out[start : start + n]
+        out_columns[start : start + n] = of
+        for i in range(n):
+            value = of_count[np.uint32(times[i])] if len(of_count) else out.dtype.type(times[i])
             if len(idf):
-                value *= idf[columns[i]]
-            out[i] = value
+                value *= idf[np.uint32(of[i])]
+            row[i] = value
             if norm == L1:
                 total += abs(value)
             elif norm == L2:
@@ -161,8 +162,8 @@ def weigh(columns, counts, lengths, of_count, idf, norm, out_columns, out):
         if norm != NO_NORM and total != 0.0:
             if norm == L2:
                 total = np.sqrt(total)
-            for i in range(start, start + n):
-                out[i] /= total
+            for i in range(n):
+                row[i] /= total
         start += n
 
 
