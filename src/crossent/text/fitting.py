@@ -21,13 +21,13 @@ from sklearn.feature_extraction import text as sklearn_text
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
+from crossent.text.corpus import Corpus
 from crossent.text.documents import Block, blocks
-from crossent.text.rows import L1, L2, NO_NORM
+from crossent.text.rows import NO_NORM
 from crossent.text.tokens import WORDS, Analysis
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
-_NORMS = {None: NO_NORM, "l1": L1, "l2": L2}
 
 
 class _Checked(Exception):  # noqa: N818
@@ -61,6 +61,15 @@ def sparse(arrays: tuple[Array, Array, Array], n_columns: int) -> Any:
     X = kind(arrays, shape=(len(arrays[2]) - 1, n_columns))
     X.has_canonical_format = True  # sorted, each column once
     return X
+
+
+def fit_corpus(vectorizer: Any, corpus: Corpus, learn_from: Array) -> list[Any]:
+    """Fit a vectorizer to some documents of a corpus that is read; return their matrix, and that of the others.
+
+    ValueError, and the corpus is as it was, if there is nothing to learn.
+    """
+    counted = vectorizer._take(corpus, learn_from, cores(vectorizer.n_jobs))
+    return [sparse(vectorizer._arrays(part), part.n_columns) for part in counted]
 
 
 class WithVocabulary:
@@ -190,34 +199,46 @@ class WithVocabulary:
             assert vocabulary is not None
             return self._look_up(raw_documents, analysis, vocabulary)
         pieces, threads = blocks_of(self, raw_documents)
-        counted, vocabulary = matrix.learn(pieces, analysis, threads)
-        if not vocabulary.n_columns:
+        return self._take(Corpus(analysis).read(pieces, threads), None, threads)[0]
+
+    def _take(self, corpus: Corpus, learn_from: Array | None, threads: int) -> list[matrix.Counted]:
+        """Learn the vocabulary of a corpus; return its counts.
+
+        With ``learn_from``, a mask of documents, learn from those; return their counts, and those of the others.
+        """
+        if corpus.is_empty:
             raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
+        n = corpus.n_documents if learn_from is None else int(learn_from.sum())
+        terms = corpus.terms(learn_from, *self._bounds(n), threads)
+        if not terms.vocabulary.n_columns:
+            raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
+        others = [] if learn_from is None else [corpus.count(terms, ~learn_from, threads)]
+        counted = [corpus.count(terms, learn_from, threads, last=True), *others]
         if self.binary:
-            counted.binarize()
-        mask = self._kept(counted)
-        if not mask.all():
-            counted.keep(mask, threads)
+            for part in counted:
+                part.binarize()
+        vocabulary = terms.vocabulary
+        if self.max_features is not None and vocabulary.n_columns > self.max_features:
+            mask = self._most_frequent(counted[0])
+            for part in counted:
+                part.keep(mask, threads)
             vocabulary = vocabulary.keep(mask)
         self._compact, self._terms = vocabulary, None
         return counted
 
-    def _kept(self, counted: matrix.Counted) -> Array:
-        """Tell which columns min_df, max_df and max_features keep."""
-        n = counted.n_rows
+    def _bounds(self, n: int) -> tuple[Any, Any]:
+        """Return in how many of n documents a term must be at least, and may be at most."""
         most = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n
         least = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n
         if most < least:
             raise ValueError("max_df corresponds to < documents than min_df")
-        mask = (counted.in_documents <= most) & (counted.in_documents >= least)
-        if self.max_features is not None and mask.sum() > self.max_features:
-            totals = counted.totals(np.result_type(self.dtype, np.int64 if np.dtype(self.dtype).kind in "biu" else 0))
-            best = (-totals[mask]).argsort()[: self.max_features]
-            kept = np.flatnonzero(mask)[best]
-            mask = np.zeros(len(mask), bool)
-            mask[kept] = True
-        if not mask.any():
-            raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
+        return least, most
+
+    def _most_frequent(self, counted: matrix.Counted) -> Array:
+        """Tell which columns max_features keeps."""
+        totals = counted.totals(np.result_type(self.dtype, np.int64 if np.dtype(self.dtype).kind in "biu" else 0))
+        mask = np.zeros(len(totals), bool)
+        mask[(-totals).argsort()[: self.max_features]] = True
         return mask
 
     def _ready(self, analysis: Analysis | None) -> Vocabulary | None:

@@ -14,20 +14,17 @@ from numpy.typing import NDArray
 
 from crossent import blocks as pool
 from crossent.jit import uncompiled
-from crossent.text.counting import code, code_documents
+from crossent.text.counting import code_documents
 from crossent.text.documents import Block
 from crossent.text.hashing import hash_documents
-from crossent.text.interning import empty_ngrams, empty_symbols
-from crossent.text.merging import merge
 from crossent.text.rows import NO_NORM, count_columns, keep_columns, weigh
-from crossent.text.tokens import WORDS, Analysis, scratch_for
+from crossent.text.tokens import Analysis, scratch_for
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array, Array]  # columns, counts, and how many each row has
 
 _NONE = np.zeros(0, np.int32)
-_NO_COUNTS = np.zeros(0, np.int32)
 _MANY = 1 << 20  # numbers of four bytes
 
 
@@ -71,50 +68,9 @@ class Counted:
         def prune(k: int) -> None:
             self.rows[k] = keep_columns(*self.rows[k], renumbered)
 
-        _each(range(len(self.rows)), prune, threads)
+        each(range(len(self.rows)), prune, threads)
         self.n_columns = int(mask.sum())
         self.in_documents = self.in_documents[mask]
-
-
-def learn(blocks: Iterable[Block], analysis: Analysis, threads: int) -> tuple[Counted, Vocabulary]:
-    """Count the n-grams of all documents; return the counts and the sorted vocabulary."""
-    coded: dict[int, Any] = {}
-    tables: list[Any] = []
-
-    def worker() -> Callable[[tuple[int, Block]], None]:
-        mine = len(tables)
-        tables.append((empty_symbols(), empty_ngrams()))
-
-        def task(numbered: tuple[int, Block]) -> None:
-            pieces, *tables[mine] = code(numbered[1], analysis, *tables[mine])
-            coded[numbered[0]] = [(*piece, mine) for piece in pieces]
-
-        return task
-
-    _each(enumerate(blocks), worker, threads, per_worker=True)
-    free = np.zeros(0, np.uint64)  # nothing is looked up any more
-    for w, (symbols, ngrams) in enumerate(tables):
-        tables[w] = symbols._replace(slots=free), ngrams._replace(slots=free)
-    del symbols, ngrams
-    vocabulary, columns = merge(tables, analysis.min_n, analysis.mode == WORDS, threads)
-    tables.clear()
-    pieces = [piece for k in range(len(coded)) for piece in coded.pop(k)]
-    in_documents: list[Array] = []
-
-    def counter() -> Callable[[int], None]:
-        mine = np.zeros(vocabulary.n_columns, np.int32)
-        in_documents.append(mine)
-
-        def count(k: int) -> None:
-            stream, ends, table = pieces[k]
-            of_symbols, of_ngrams = columns[table]
-            pieces[k] = count_columns(stream, ends, of_symbols, of_ngrams, vocabulary.n_columns, 0, mine)
-
-        return count
-
-    _each(range(len(pieces)), counter, threads, per_worker=True)
-    n_rows = sum(len(lengths) for _, _, lengths in pieces)
-    return Counted(pieces, n_rows, vocabulary.n_columns, pool.in_order(in_documents)), vocabulary
 
 
 def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary, threads: int) -> Counted:
@@ -124,7 +80,7 @@ def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary,
     def count(block: Block) -> Rows:
         stream, ends, _ = code_documents(*block, analysis, *tables, scratch_for(block.offsets, analysis.mode), False)
         columns = vocabulary.symbol_columns, vocabulary.ngram_columns
-        return count_columns(stream, ends, *columns, vocabulary.n_columns, 0, _NO_COUNTS)
+        return count_columns(stream, ends, np.ones(len(ends), np.bool_), *columns, vocabulary.n_columns, 0, _NONE)
 
     return _counted(blocks, count, vocabulary.n_columns, threads)
 
@@ -136,7 +92,7 @@ def hashed(blocks: Iterable[Block], analysis: Analysis, n_features: int, alterna
         stream, ends = hash_documents(
             *block, analysis, scratch_for(block.offsets, analysis.mode), n_features, alternate_sign
         )
-        return count_columns(stream, ends, _NONE, _NONE, n_features, 1, _NO_COUNTS)
+        return count_columns(stream, ends, np.ones(len(ends), np.bool_), _NONE, _NONE, n_features, 1, _NONE)
 
     return _counted(blocks, count, n_features, threads)
 
@@ -147,9 +103,9 @@ def _counted(blocks: Iterable[Block], count: Callable[[Block], Rows], n_columns:
     def task(numbered: tuple[int, Block]) -> None:
         found[numbered[0]] = count(numbered[1])
 
-    _each(enumerate(blocks), task, threads)
+    each(enumerate(blocks), task, threads)
     rows = [found[k] for k in range(len(found))]
-    return Counted(rows, sum(len(lengths) for _, _, lengths in rows), n_columns, _NO_COUNTS)
+    return Counted(rows, sum(len(lengths) for _, _, lengths in rows), n_columns, _NONE)
 
 
 def assemble(
@@ -198,7 +154,7 @@ def assemble(
         if (k + 1) % quarter == 0:
             _give_back(int(ends[-1]))
 
-    _each(range(len(counted.rows)), place, threads)
+    each(range(len(counted.rows)), place, threads)
     return data, indices, indptr
 
 
@@ -207,7 +163,7 @@ def _empty(dtype: Any) -> Array:
     return np.zeros(0, dtype)
 
 
-def _each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
+def each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
     """Call the task on every item, each taken by the next free thread; ``per_worker``: each thread has its own."""
     if threads == 1:
         alone = task() if per_worker else task

@@ -109,10 +109,10 @@ def rank_pairs(first: Array, second: Array) -> tuple[Array, Array, Array]:
 
 
 @kernel
-def add_to_prefix(prefix, sizes, prefix_sizes):
-    """Add each n-gram's size to its prefix's."""
-    for k in range(len(prefix)):
-        prefix_sizes[prefix[k]] += sizes[k]
+def add_at(places, numbers, totals):
+    """Add each number in its place."""
+    for k in range(len(places)):
+        totals[places[k]] += numbers[k]
 
 
 @kernel

@@ -13,8 +13,8 @@ NO_NORM, L1, L2 = 0, 1, 2
 
 
 @kernel
-def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed, in_documents):
-    """Return each row's columns in order, their counts, and how many there are.
+def count_columns(stream, ends, wanted, symbol_columns, ngram_columns, n_columns, hashed, in_documents):
+    """Return the columns of each wanted row in order, their counts, and how many there are.
 
     ``stream`` holds codes, whose columns the two arrays tell (-1: none), or, when ``hashed``, signed columns. Where
     ``in_documents`` has room, the rows that hold each column are added to it.
@@ -27,13 +27,17 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
     places = np.empty(1 << _MAX_DIGIT, np.uint32)
     columns, counts = np.empty(len(stream), np.int32), np.empty(len(stream), np.int32)
     lengths = np.empty(len(ends), np.int32)
+    rows = np.int64(0)
     bits = 1
     while n_columns >> bits:
         bits += 1
     start = used = np.int64(0)
     for d in range(len(ends)):
-        n = np.int64(0)
         row = borrowed(stream)[start : ends[d]]
+        start = ends[d]
+        if not wanted[d]:
+            continue
+        n = np.int64(0)
         for i in range(len(row)):
             code = np.int64(row[i])
             if hashed:
@@ -44,15 +48,35 @@ def count_columns(stream, ends, symbol_columns, ngram_columns, n_columns, hashed
                 if column >= 0:
                     keys[n] = column
                     n += 1
-        start = ends[d]
         first = used
         ordered = _sorted(keys, other, places, n, bits + hashed)
         used = _count_runs(ordered, n, hashed, columns, counts, used)
-        lengths[d] = used - first
+        lengths[rows] = used - first
+        rows += 1
         if len(in_documents):
             for i in range(first, used):
                 in_documents[np.uint32(columns[i])] += 1
-    return columns[:used].copy(), counts[:used].copy(), lengths
+    return columns[:used].copy(), counts[:used].copy(), lengths[:rows].copy()
+
+
+@kernel
+def count_documents(stream, ends, wanted, n_symbols, seen, found):
+    """Add to ``found[k, 1]`` the wanted documents that hold code k; those of n-grams follow those of symbols.
+
+    ``found[k, 0]`` is the last document in which it was, counted from 1 over all streams: ``seen`` were before this.
+    """
+    start = np.int64(0)
+    for d in range(len(ends)):
+        row = borrowed(stream)[start : ends[d]]
+        start = ends[d]
+        if not wanted[d]:
+            continue
+        this = np.int32(seen + d + 1)
+        for i in range(len(row)):
+            code = np.int64(row[i])
+            k = np.uint64(code if code < DEEP else code - DEEP + n_symbols)
+            found[k, 1] += np.int32(found[k, 0] != this)
+            found[k, 0] = this
 
 
 @part

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
+from crossent.text.corpus import Corpus
 from crossent.text.fitting import WithVocabulary, blocks_of, sparse
 from crossent.text.names import HashedNames
 from crossent.text.rows import L1, L2, NO_NORM
@@ -185,6 +186,17 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
 
     def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
         counted = super()._learn(raw_documents, analysis)
+        if self.fixed_vocabulary_:
+            self._weigh_by(counted)
+        return counted
+
+    def _take(self, corpus: Corpus, learn_from: Array | None, threads: int) -> list[matrix.Counted]:
+        counted = super()._take(corpus, learn_from, threads)
+        self._weigh_by(counted[0])
+        return counted
+
+    def _weigh_by(self, counted: matrix.Counted) -> None:
+        """Learn the weights of the columns from these documents."""
         self._idf, self._weights = None, (self.norm, self.sublinear_tf)
         if self.use_idf:
             df = counted.documents_with().astype(self._value_type())
@@ -193,7 +205,6 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
             idf /= df
             self._idf = np.log(idf, out=idf)
             self._idf += 1.0
-        return counted
 
     def _value_type(self) -> Any:
         dtype = np.dtype(self.dtype)
