@@ -206,6 +206,19 @@ def test_explain(run):
     assert sum(term["product"] for term in found["terms"]) + found["bias"] == pytest.approx(found["z"])
 
 
+def test_a_text_that_is_no_unicode_or_would_steer_the_terminal_is_explained(run):
+    code, out, _ = run("explain", "model.safetensors", "good \udcff film \u202e \x1b[31m")
+    assert code == 0
+    assert not set("\udcff\u202e\x1b") & set(out)
+
+
+def test_a_terminal_without_a_character_gets_another(folder):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = command("explain", folder / "model.safetensors", "good film é 👩")
+    done = subprocess.run(words, env=environment, capture_output=True, check=True)
+    assert b"film ? ?" in done.stdout
+
+
 def test_explain_shows_each_word_of_a_text_as_strong_as_its_share_of_z(run, monkeypatch):
     text = "good \x1b[2J[bold]film[/] of İSTANBUL, awful plot"
     found = json.loads(run("explain", "model.safetensors", text, "--json")[1])

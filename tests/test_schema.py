@@ -126,6 +126,13 @@ def test_the_type_a_library_gives_is_respected(frame):
     assert values.texts(read_table(data)["c"]).to_pylist() == ["1", "2", "1", None, "2"]
 
 
+def test_text_that_a_writer_stored_as_a_dictionary_is_text_and_an_index_that_was_saved_is_none():
+    texts = [f"{review} number {k}" for k in range(9) for review in REVIEWS]
+    data = pd.DataFrame({"t": pd.Categorical(texts), "y": [0, 1] * (len(texts) // 2) + [0] * (len(texts) % 2)})
+    data = pa.Table.from_pandas(data.sample(frac=1.0, random_state=0), preserve_index=True)
+    assert kinds(data, target="y") == {"t": "text", "y": "target", "__index_level_0__": "left out"}
+
+
 def test_what_the_user_says_stands():
     table = pa.table(
         {"a": ["1", "2", "3"], "b": ["x y", "y z", "z x"], "c": [1, 1, 1], "d": ["2024-01-02"] * 3, "y": [0, 1, 0]}

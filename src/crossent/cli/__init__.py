@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,6 +12,9 @@ def main() -> None:
     try:
         from crossent.cli.app import app
 
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal's character set may lack what is in the data
         app(prog_name="crossent")
     except KeyboardInterrupt as error:
         _end(f"interrupted {error}".rstrip(), 1)

@@ -37,11 +37,10 @@ def explain(
 
     if row is None and os.path.isfile(row_or_text):
         raise CrossentError(f"{row_or_text} is a file; say which row of it, as in --row 1")
+    text = os.fsencode(row_or_text).decode("utf-8", "replace")  # as Python gives it, bytes that are no text are halves
     with notes():
         fitted = load(model)
-        found = fitted.explain(
-            row_or_text if row is None else _pick(row_or_text, row, fitted.encoder.inputs), label=label
-        )
+        found = fitted.explain(text if row is None else _pick(row_or_text, row, fitted.encoder.inputs), label=label)
     if json:
         print_json(found.as_dict())
     else:

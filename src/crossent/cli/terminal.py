@@ -49,8 +49,13 @@ def spelled(value: Any) -> str:
 
 
 def printable(value: Any) -> str:
-    """Return a value of the user's without control characters for the terminal, each replaced by one sign."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", str(value))
+    """Return a value of the user's without what would steer the terminal, each replaced by one sign.
+
+    These are control characters, those that turn the direction of a line, and lone surrogates.
+    """
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", str(value)
+    )
 
 
 @contextmanager

@@ -17,7 +17,9 @@ _MOSTLY = 0.95  # share of cells that must be numbers for a column of text to be
 _LATTICE = (5, 10, 50, 100, 500, 1000, 5000, 10_000)  # what amounts are rounded to
 # Scripts without spaces: a character counts as a word.
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]+"
-_ID_NAME = re.compile(r"(^|[_\W])(?i:id|uuid|guid|key|index|row_?names?|row_?number)$|[a-z]I[dD]$|^Unnamed: 0$")
+_ID_NAME = re.compile(
+    r"(^|[_\W])(?i:id|uuid|guid|key|index|row_?names?|row_?number)$|[a-z]I[dD]$|^Unnamed: 0$|^__index_level_\d+__$"
+)
 _CODE_NAME = re.compile(r"(?i)(^|[_\W])(code|zip|(zip|post|postal)_?code)$")
 
 
@@ -42,7 +44,7 @@ def guess(name: str, column: pa.ChunkedArray) -> Guess:
     present = text.drop_null()
     if not len(present):
         return Guess("left out", "no values")
-    found = _declared(present) if declared else _kind(name, column, present)
+    found = _declared(name, column, present) if declared else _kind(name, column, present)
     if found.kind == "left out" or not text.null_count:
         return found
     return found._replace(note=f"{found.note}; {text.null_count:,} missing")
@@ -80,9 +82,13 @@ def _one_value(value: str, missing: int) -> Guess:
     return Guess("category", _levels(1)) if missing else Guess("left out", f"constant: {_short(value)}")
 
 
-def _declared(present: pa.ChunkedArray) -> Guess:
+def _declared(name: str, column: pa.ChunkedArray, present: pa.ChunkedArray) -> Guess:
+    """A category; but text where nearly every value differs and has words: some writers make categories of all text."""
     distinct = pc.count_distinct(present).as_py()
-    return _identifier(distinct, len(present), 0.9) or Guess("category", _levels(distinct))
+    identifier = _identifier(distinct, len(present), 0.9)
+    if identifier and values.is_text(column.type):
+        return _words(name, present)
+    return identifier or Guess("category", _levels(distinct))
 
 
 def _number(name: str, x: np.ndarray, present: pa.ChunkedArray, unreadable: int) -> Guess:

@@ -121,6 +121,9 @@ def _memory(source: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBat
         wanted = formats.present(columns, names, where)
         for batch in itertools.chain([formats.no_rows(reader.schema)], reader):
             yield batch.rename_columns(names).select(wanted)
+    except UnicodeEncodeError as error:  # half of a UTF-16 pair, as a wrong decoding leaves it
+        held = error.object[max(0, error.start - 10) : error.end]
+        raise CrossentError(f"{where}: {held!r} holds a lone surrogate, which is no text; replace it") from None
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise CrossentError(f"{where}: cannot be read: {first_line(error)}") from None
 
