@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import crossent
-from crossent.equations import divergence_term
+from crossent.equations import divergence_term, sigmoid_roughly
 
 RNG = np.random.default_rng(0)
 Z = np.concatenate(
@@ -42,6 +42,13 @@ def loss(z, y):
 
 def test_sigmoid():
     assert ulps(crossent.sigmoid(Z), [sigma(z) for z in Z]) <= 2
+
+
+def test_rough_sigmoid():
+    for z in Z.tolist():
+        assert abs(sigmoid_roughly(z) / sigma(z) - 1) <= 1e-8
+    for z in (np.inf, 1e300, -1e300, -np.inf):
+        assert abs(sigmoid_roughly(z) - (z > 0)) <= 1e-300
 
 
 @pytest.mark.parametrize("y", [0.0, 1.0, 0.3, 1 - 2.0**-53, 1e-17])

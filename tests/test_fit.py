@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import crossent
 from crossent.design import as_design
@@ -222,6 +223,15 @@ def test_a_warm_start_at_the_optimum_is_done_at_once():
     warm = fit(problem.X, problem.y, tol=1e-6, start=(cold.coef, cold.intercept))
     assert warm.certificate.n_iter == 0
     assert warm.certificate.converged
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_dual_ascent_takes_as_many_passes_over_an_array_as_over_sparse_rows(intercept):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 300))
+    y = (X[:, 0] + rng.normal(size=60) > -1.0).astype(float)
+    dense, sparse = (fit(A, y, fit_intercept=intercept, solver="dual").certificate for A in (X, sp.csr_matrix(X)))
+    assert dense.passes == sparse.passes
 
 
 def test_max_iter_is_said():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossent.jit import formula, kernel
+from crossent.jit import formula, kernel, row_formula
 
 
 @formula
@@ -21,6 +21,32 @@ def places(indptr, i):
 def place(indices, e):
     """Return the column (or row) of entry e."""
     return np.uint64(indices[e])
+
+
+@row_formula
+def row_dot(indptr, indices, data, i, w):
+    """Return row i's product with w; ``indices`` is None for rows of an array."""
+    total = 0.0
+    if indices is None:
+        start = np.uint64(indptr[i])
+        for j in range(w.size):
+            total += data[start + np.uint64(j)] * w[j]
+    else:
+        for e in places(indptr, i):
+            total += data[e] * w[place(indices, e)]
+    return total
+
+
+@row_formula
+def row_add(indptr, indices, data, i, delta, w):
+    """Add delta times row i to w."""
+    if indices is None:
+        start = np.uint64(indptr[i])
+        for j in range(w.size):
+            w[j] += delta * data[start + np.uint64(j)]
+    else:
+        for e in places(indptr, i):
+            w[place(indices, e)] += delta * data[e]
 
 
 @kernel

@@ -27,22 +27,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.blocks import run
-from crossent.columns import column_add, column_dot
 from crossent.design import SMALL
-from crossent.equations import conjugate_at, loss_at, sigmoid_at
+from crossent.equations import sigmoid_roughly
 from crossent.jit import formula, kernel
 from crossent.objective import DualPoint, Objective, Point, Step
 from crossent.solvers.newton_cg import NewtonCG
+from crossent.sparse import row_add, row_dot
 
 Array = NDArray[np.float64]
 
 RUN = 8  # rows in stored order between two random jumps: as fast as in order, and converges as at random
 EPOCHS_A_STEP = 8  # then the loop looks at the gap and shows progress
-TRIAL = 5  # epochs before the pace is judged
-PATIENCE = 36  # epochs to come for which conjugate gradients would need as long, were a visit free but for its values
-VISIT = 30  # values that could be visited in the time that a row's exponential and its jump take
+TRIAL = 2  # epochs before the pace is judged
+PATIENCE = 30  # epochs to come for which conjugate gradients would need as long, were a visit free but for its values
+VISIT = 8  # values that could be visited in the time that a row's exponential and its jump take
 SETTLED = 0.5  # a Newton step in u after which its error is an eighth at most: the next visit sees to that
-NEAR = 1.0  # distance in u within which the second order is right but for a third
 HALVES = 2  # of the rows, where there are values enough for two threads
 MEETINGS = 2  # of both copies of w in an epoch
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
@@ -98,9 +97,11 @@ class _Ascent:
     def __init__(self, objective: Objective):
         design = objective.design
         self.random = np.random.default_rng(0)
-        self.rows = design.compressed_rows()
+        rows = design.compressed_rows()
+        # compiled for arrays, whose rows need no indices, or for sparse rows
+        self.rows = rows.indptr, rows.indices if len(rows.indices) else None, rows.data
         self.y, self.s = objective.y, objective.s
-        self.squares = self.rows.squares()
+        self.squares = rows.squares()
         least = INTERCEPT_HOLD / objective.total
         self.beta = max(INTERCEPT_SHARE * float(self.squares.mean()), least) if design.intercept else 0.0
         self.p = self.y.copy()  # the dual's zero: every row at its label, w = 0
@@ -147,7 +148,7 @@ class _Ascent:
     def _visit(self, part: int, half: int, parts: list[NDArray[np.intp]]) -> float:
         weights = self.y, self.s, self.squares
         state = self.u, self.p, self.w[half], self.beta, self.fresh, len(self.w)
-        return _visit(*self.rows.arrays, *weights, parts[part], *state)
+        return _visit(*self.rows, *weights, parts[part], *state)
 
     def _close(self, target: float) -> bool:
         """Tell whether the epoch to come would find a gap well below ``target``."""
@@ -157,7 +158,8 @@ class _Ascent:
         return now <= 0.5 * target or now * now <= 0.5 * target * before
 
     def _quick(self, target: float) -> bool:
-        pace = np.log(max(self.gaps[-3], np.finfo(float).tiny) / self.gaps[-1]) / 2.0
+        epochs = min(2, len(self.gaps) - 1)
+        pace = np.log(max(self.gaps[-1 - epochs], np.finfo(float).tiny) / self.gaps[-1]) / epochs
         return bool(pace * self.patience >= np.log(self.gaps[-1] / target))
 
     def dual_point(self, objective: Objective) -> DualPoint:
@@ -165,7 +167,7 @@ class _Ascent:
         p, w = self.p.copy(), self.w[0, :-1].copy()
         if not objective.design.intercept:
             return DualPoint(p, -w)
-        _balance(*self.rows.arrays, self.y, self.s, p, w)
+        _balance(*self.rows, self.y, self.s, p, w)
         return DualPoint(p, -np.append(w, self.s @ (self.y - p)))
 
     def coefficients(self, objective: Objective) -> Array:
@@ -182,7 +184,7 @@ def _meeting(u, p, z, stiffness, fresh):
     target = z + stiffness * p
     low, high = target - stiffness, target
     if fresh:
-        p = sigmoid_at(u)
+        p = sigmoid_roughly(u)
     for _ in range(50):
         excess = u + stiffness * p - target
         if excess > 0.0:
@@ -194,18 +196,21 @@ def _meeting(u, p, z, stiffness, fresh):
         settled = abs(step) <= SETTLED
         if not settled and not low <= u <= high:
             u = 0.5 * (low + high)
-        p = sigmoid_at(u)
+        p = sigmoid_roughly(u)
         if settled:
             break
     return u, p
 
 
 @formula
-def _share(u, p, z, y, fresh):
-    """Return KL(p || sigma(z)), a row's share of the duality gap; where p = sigma(u) is near, to second order."""
-    if fresh or abs(u - z) > NEAR:
-        return loss_at(z, y) + conjugate_at(p - y, y) - z * (p - y)
-    return 0.5 * p * (1.0 - p) * (u - z) ** 2
+def _share(u, p, z, moved):
+    """Return KL(p || sigma(z)), a row's share of the duality gap, roughly and without a logarithm.
+
+    To second order where z is near u, with the larger curvature of before and after; |z - u| times p or 1 - p far out.
+    """
+    far, off = abs(z - u), 1.0 - p if z > u else p
+    half = 0.5 * max(p * (1.0 - p), moved * (1.0 - moved)) * far
+    return half * far * off / (off + half) if half > 0.0 else 0.0
 
 
 @kernel
@@ -228,23 +233,25 @@ def _balance(indptr, indices, data, y, s, p, w):
         delta = share * p[i] * (1.0 - p[i])
         if delta < p[i] and delta > p[i] - 1.0:
             p[i] -= delta
-            column_add(indptr, indices, data, i, s[i] * delta, w)
+            row_add(indptr, indices, data, i, s[i] * delta, w)
 
 
 @kernel
 def _visit(indptr, indices, data, y, s, squares, starts, u, p, w, beta, fresh, halves):
     """Visit the rows of some runs; return their share of the duality gap as met on the way."""
     gap = 0.0
-    last = w.size - 1
+    weights, intercept = w[:-1], w[-1]
     for start in starts:
         for i in range(start, min(start + RUN, y.size)):
-            z = w[last] + column_dot(indptr, indices, data, i, w)
-            gap += s[i] * _share(u[i], p[i], z, y[i], fresh)
-            u[i], moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta), fresh)
+            z = intercept + row_dot(indptr, indices, data, i, weights)
+            met, moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta), fresh)
+            gap += s[i] * _share(u[i], p[i], z, moved)
             delta = halves * s[i] * (p[i] - moved)
-            p[i] = moved
-            column_add(indptr, indices, data, i, delta, w)
-            w[last] += beta * delta
+            u[i], p[i] = met, moved
+            row_add(indptr, indices, data, i, delta, weights)
+            if beta > 0.0:
+                intercept += beta * delta
+    w[-1] = intercept
     return gap
 
 
