@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 
 from crossent.errors import CrossentError, DataWarning
 
 CHUNK = 1 << 20
+_QUOTE = ord('"')
 # The first bytes of a compressed file tell the codec, whatever the file is called.
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -105,9 +107,10 @@ class Utf8(_Reader):
         utf16 = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         if b"\0" in head and not utf16:
             raise CrossentError(f"{name}: is not text; if it is a spreadsheet, save it as CSV in UTF-8")
-        self.decoder = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")(
-            "replace" if utf16 else "surrogateescape"
-        )
+        self.decoder = codecs.getincrementaldecoder("utf-16")("replace") if utf16 else None
+        self.rest = b""  # the beginning of a character that a chunk ends in
+        if head.startswith(codecs.BOM_UTF8):
+            stream.read(len(codecs.BOM_UTF8))
 
     def leave(self) -> None:
         """Say that nobody reads on. Arrow's own thread may yet do so for a moment, and lets go of us when it ends."""
@@ -117,8 +120,8 @@ class Utf8(_Reader):
         while not self.pending and not self.ended:
             data = self.fetch(CHUNK)
             self.ended = not data
-            self.pending = self._encode(self.decoder.decode(data, final=self.ended))
-            self.quotes += self.pending.count(b'"')
+            self.pending = self._as_utf8(data)
+            self.quotes += np.count_nonzero(np.frombuffer(self.pending, np.uint8) == _QUOTE)  # bytes.count is slow
             if self.ended:
                 self.pending += b"\n"
         size = min(len(buffer), len(self.pending))
@@ -126,13 +129,20 @@ class Utf8(_Reader):
         self.pending = self.pending[size:]
         return size
 
-    def _encode(self, text: str) -> bytes:
+    def _as_utf8(self, data: bytes) -> bytes:
+        if self.decoder is not None:
+            return self.decoder.decode(data, final=self.ended).encode("utf-8", "replace")
+        data = self.rest + data
         try:
-            return text.encode()
-        except UnicodeEncodeError:  # surrogateescape marks each undecodable byte 0x80..0xFF as U+DC80..U+DCFF
+            used = codecs.utf_8_decode(data, "strict", self.ended)[1]
+            good = data[:used]
+        except UnicodeDecodeError:  # surrogateescape marks each undecodable byte 0x80..0xFF as U+DC80..U+DCFF
+            text, used = codecs.utf_8_decode(data, "surrogateescape", self.ended)
             text, count = re.subn("[\udc80-\udcff]", lambda byte: chr(ord(byte[0]) - 0xDC00), text)
             self.latin1 += count
-            return text.encode("utf-8", "replace")
+            good = text.encode()
+        self.rest = data[used:]
+        return good
 
     def tell_latin1(self) -> None:
         """Warn if some bytes were Latin-1. Called by the reader at the end: Arrow reads us from a thread of its own."""
