@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -73,6 +74,38 @@ def run(tasks: Sequence[Callable[[], T]], threads: int) -> list[T]:
             if not helper.cancel():
                 helper.result()
     return [results[number] for number in range(len(tasks))]
+
+
+def each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
+    """Call the task on every item, each taken by the next free thread; ``per_worker``: each thread has its own."""
+    if threads == 1:
+        alone = task() if per_worker else task
+        for item in items:
+            alone(item)
+        return
+    iterator: Iterator[Any] = iter(items)
+    lock = threading.Lock()
+    failed = threading.Event()
+
+    def work() -> None:
+        with lock:
+            mine = task() if per_worker else task
+        while not failed.is_set():
+            with lock:
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            mine(item)
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException:
+            failed.set()
+            raise
+
+    run([guarded] * threads, threads)
 
 
 @cache

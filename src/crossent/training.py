@@ -14,7 +14,6 @@ from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from crossent import __version__
@@ -23,7 +22,7 @@ from crossent.errors import CrossentError
 from crossent.fit import Fit, Progress, fit
 from crossent.metrics import evaluate
 from crossent.model import Model
-from crossent.table import Encoder, Schema, classes_of, codes_of, read_table, rows_with_target, with_target
+from crossent.table import Encoder, Schema, classes_of, codes_of, read_ahead, rows_with_target, with_target
 from crossent.tuning import Candidate, Tuning
 
 Array = NDArray[Any]
@@ -141,17 +140,17 @@ def train(
     _require(isinstance(target, str), "target", target, "the name of a column")
     stages = _Stages(watch)
     with stages("reading"):
-        table = read_table(source, expected=[target])
+        kinds = {"text": text, "category": category, "number": number, "date": date, "drop": drop}
+        table, words = read_ahead(source, target=target, **kinds)
         read_rows = len(table)
         rows, table = rows_with_target(table, target), with_target(table, target)
         classes = classes_of(table, target)
         y = codes_of(table, target, classes)
-        kinds = {"text": text, "category": category, "number": number, "date": date, "drop": drop}
         schema = Schema.guess(table, target=target, **kinds)
         stages.tell(schema)
         held_out = split(y, settings.test, settings.seed, classes)
     with stages("encoding"):
-        encoder, X = Encoder.fit_transform(table.filter(pa.array(~held_out)), schema, rows[~held_out])
+        encoder, X, X_held_out = Encoder.fit_apart(table, schema, held_out, rows, words)
         seen = y[~held_out]
         weights = row_weights(seen, classes, class_weight)
     problem = _Problem(X, seen, weights, classes, settings, stages)
@@ -167,7 +166,7 @@ def train(
     tested = None
     if held_out.any():
         with suppress(KeyboardInterrupt), stages("testing"):  # the weights are there: they are not to be lost
-            tested = evaluate(model.margins(table.filter(pa.array(held_out)), rows[held_out]), y[held_out], classes)
+            tested = evaluate(model.margins_of(X_held_out), y[held_out], classes)
     model.metadata = {
         "crossent": __version__,
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -17,7 +17,6 @@ from scipy import sparse
 from crossent.errors import CrossentError, DataWarning
 from crossent.table import values
 from crossent.table.packed import pack, unpack
-from crossent.text.shares import Span, Words, spread
 
 Arrays = Mapping[str, np.ndarray]
 Rows: TypeAlias = "Sequence[int] | np.ndarray | None"  # where each row stands in its source, if not at its own place
@@ -277,62 +276,6 @@ class Date(ColumnEncoder):
         return cls(name, str(meta["format"]), year, parts)
 
 
-class Text(ColumnEncoder):
-    """Words and word pairs of at least two rows, weighted by TF-IDF; each row scaled to length one."""
-
-    kind: ClassVar[str] = "text"
-    per_row = None
-
-    def __init__(self, name: str, vectorizer: Any):
-        self.name, self.vectorizer = name, vectorizer
-
-    @classmethod
-    def fit(cls, name: str, column: pa.ChunkedArray) -> tuple["Text", Block]:
-        from crossent.text import TfidfVectorizer
-
-        texts = values.documents(column)
-        for least in (2, 1) if len(texts) > 1 else (1,):  # a handful of rows may share no word
-            vectorizer = TfidfVectorizer(**_TFIDF, min_df=least)
-            try:
-                return cls(name, vectorizer), vectorizer.fit_transform(texts)
-            except ValueError:
-                continue
-        raise CrossentError(f"column {name!r} is text without a single word; drop it")
-
-    def block(self, column: pa.ChunkedArray, rows: Rows = None) -> Block:
-        if not len(column):
-            return sparse.csr_matrix((0, self.width))
-        return self.vectorizer.transform(values.documents(column))
-
-    @property
-    def width(self) -> int:
-        return len(self.vectorizer.idf_)
-
-    @property
-    def names(self) -> list[str]:
-        return self.names_of(np.arange(self.width))
-
-    def names_of(self, features: np.ndarray) -> list[str]:
-        return [f"{self.name}:{term}" for term in self.vectorizer.names_of(features)]
-
-    def spans(self, document: str, features: np.ndarray, products: np.ndarray) -> list[Span]:
-        """The words of a document, each with its share of the products w_j x_j of some features of the block."""
-        terms = self.vectorizer.names_of(features)
-        return spread(document, Words(), dict(zip(terms, products.tolist(), strict=True)))
-
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {}, self.vectorizer.to_arrays()
-
-    @classmethod
-    def restore(cls, name: str, meta: Mapping[str, Any], arrays: Arrays) -> "Text":
-        from crossent.text.tfidf import SavedTfidf  # what `fit` learned, without loading scikit-learn
-
-        return cls(name, SavedTfidf.from_arrays(arrays))
-
-
-_TFIDF: dict[str, Any] = {"ngram_range": (1, 2), "sublinear_tf": True}
-
-
 class Sparse(ColumnEncoder):
     """A row's numbers by index (an Arrow map of integers to numbers), as they are; indices not learned are ignored."""
 
@@ -382,6 +325,3 @@ class Sparse(ColumnEncoder):
 
 def _as_list(kind: pa.MapType) -> pa.DataType:
     return pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)]))
-
-
-ENCODERS: dict[str, Any] = {encoder.kind: encoder for encoder in (Number, Category, Date, Text, Sparse)}

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
 from crossent.errors import CrossentError
-from crossent.table.columns import ENCODERS, Block, ColumnEncoder, Rows, Text
+from crossent.table.columns import Block, Category, ColumnEncoder, Date, Number, Rows, Sparse
 from crossent.table.schema import Schema, listed
+from crossent.table.texts import Text
 from crossent.table.values import documents, is_by_index, is_readable, plain
 from crossent.text.shares import Span
 
+if TYPE_CHECKING:
+    from crossent.text.corpus import Corpus
+
+ENCODERS: dict[str, Any] = {encoder.kind: encoder for encoder in (Number, Category, Date, Text, Sparse)}
 _DENSE = 0.25  # from this share of stored entries on, a dense matrix is the smaller and the faster one
 
 
@@ -58,19 +63,54 @@ class Encoder:
         cls, table: pa.Table, schema: Schema, rows: Rows = None
     ) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix]":
         """`fit`, and the design matrix of the same rows, as `transform` would give it, for half the work."""
+        self, X, _ = cls.fit_apart(table, schema, np.zeros(table.num_rows, np.bool_), rows)
+        return self, X
+
+    @classmethod
+    def fit_apart(
+        cls,
+        table: pa.Table,
+        schema: Schema,
+        held_out: np.ndarray,
+        rows: Rows = None,
+        words: "Mapping[str, Corpus] | None" = None,
+    ) -> "tuple[Encoder, np.ndarray | sparse.csr_matrix, np.ndarray | sparse.csr_matrix]":
+        """Learn from the rows that are not held out; the design matrices of those and of the rows that are.
+
+        Parameters
+        ----------
+        held_out : bool array, one a row of the table
+        rows : int array, optional
+            Where each row of the table stands in its source, for messages; and in ``words``.
+        words : mapping, optional
+            Texts by column, as `read_ahead` gives them; they are used up.
+        """
         table = _as_table(table)
         schema.require(table.column_names)
-        columns, blocks = [], []
+        places = np.arange(len(table)) if rows is None else np.asarray(rows)
+        parts = [~held_out, held_out]
+        columns: list[ColumnEncoder] = []
+        blocks: list[list[Block]] = []
         for column in schema.used:
-            options: dict[str, Any] = {"format": column.format} if column.kind == "date" else {}
-            if column.kind in ("date", "number"):
-                options["rows"] = rows
             cells = _cells(table, column.name, column.kind)
-            encoder, block = ENCODERS[column.kind].fit(column.name, cells, **options)
+            if column.kind == "text":
+                corpus = (words or {}).get(column.name)
+                mine = parts if corpus is None else [_mask(corpus.n_documents, places[part]) for part in parts]
+                encoder, own = Text.fit_corpus(column.name, corpus or Text.corpus(cells), *mine)
+            else:
+                learned, held = (
+                    (cells.filter(pa.array(part)) for part in parts) if held_out.any() else (cells, cells[:0])
+                )
+                options: dict[str, Any] = {"format": column.format} if column.kind == "date" else {}
+                if column.kind in ("date", "number"):
+                    options["rows"] = places[~held_out]
+                encoder, block = ENCODERS[column.kind].fit(column.name, learned, **options)
+                own = [block, encoder.block(held, places[held_out])]
             columns.append(encoder)
-            blocks.append(block)
+            blocks.append(own)
         self = cls(columns)
-        return self, self._assemble(blocks)
+        X, X_held = (self._assemble([own[part] for own in blocks]) for part in range(2))
+        return self, X, X_held
 
     def transform(self, table: pa.Table | pa.RecordBatch, rows: Rows = None) -> np.ndarray | sparse.csr_matrix:
         """The design matrix (n, d), float64: CSR if `is_sparse`, else C-contiguous.
@@ -183,6 +223,12 @@ class Encoder:
             return cls(columns)
         except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             raise CrossentError(f"the saved columns are damaged: {error}") from None
+
+
+def _mask(size: int, places: np.ndarray) -> np.ndarray:
+    mask = np.zeros(size, np.bool_)
+    mask[places] = True
+    return mask
 
 
 def _cells(table: pa.Table, name: str, kind: str) -> pa.ChunkedArray:

@@ -69,7 +69,11 @@ def read_table(
     """All rows of a source as one Arrow table; parameters as `read`."""
     if isinstance(source, pa.Table) and columns is None and _is_ready(source):
         return source
-    batches = read(source, columns=columns, format=format, header=header, expected=expected)
+    return joined(read(source, columns=columns, format=format, header=header, expected=expected))
+
+
+def joined(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """One table of batches as `read` gives them."""
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     try:
         return pa.concat_tables(tables, promote_options="permissive")

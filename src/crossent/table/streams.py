@@ -121,7 +121,8 @@ class Utf8(_Reader):
             data = self.fetch(CHUNK)
             self.ended = not data
             self.pending = self._as_utf8(data)
-            self.quotes += np.count_nonzero(np.frombuffer(self.pending, np.uint8) == _QUOTE)  # bytes.count is slow
+            quotes = np.count_nonzero(np.frombuffer(self.pending, np.uint8) == _QUOTE)  # bytes.count takes longer
+            self.quotes += int(quotes)
             if self.ended:
                 self.pending += b"\n"
         size = min(len(buffer), len(self.pending))

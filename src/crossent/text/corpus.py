@@ -5,6 +5,7 @@ What a thread does depends on no other thread: each has tables of its own, which
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
@@ -17,7 +18,7 @@ from crossent import blocks as pool
 from crossent.text.counting import code
 from crossent.text.documents import Block
 from crossent.text.interning import empty_ngrams, empty_symbols
-from crossent.text.matrix import Counted, Rows, each
+from crossent.text.matrix import Counted, Rows
 from crossent.text.merging import merge
 from crossent.text.rows import count_columns, count_documents
 from crossent.text.tokens import WORDS, Analysis
@@ -29,13 +30,13 @@ _NO_ROWS: Rows = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.i
 
 
 class Terms(NamedTuple):
-    """A vocabulary, the columns of each table's symbols and n-grams, and how many documents hold each column, if known.
+    """A vocabulary, the columns of each thread's symbols and n-grams, and how many documents hold each column.
 
-    They are unless every term is kept.
+    Those are not known, and none, where every term is kept.
     """
 
     vocabulary: Vocabulary
-    columns: list[tuple[Array, Array]]
+    columns: dict[int, tuple[Array, Array]]
     in_documents: Array
 
 
@@ -44,28 +45,19 @@ class Corpus:
 
     def __init__(self, analysis: Analysis):
         self.analysis = analysis
-        self._tables: list[Any] = []  # (Symbols, Ngrams) of each thread
-        self._coded: dict[int, list[tuple[Array, Array, int]]] = {}  # codes, ends of documents, which tables
+        self._tables: dict[int, Any] = {}  # (Symbols, Ngrams) of each thread
+        self._coded: dict[int, list[tuple[Array, Array, int]]] = {}  # codes, ends of documents, thread
 
-    def reader(self) -> Callable[[int, Block], None]:
-        """Return what one thread calls with each block that it takes, and the block's number."""
-        mine = len(self._tables)
-        self._tables.append((empty_symbols(), empty_ngrams()))
+    def read(self, number: int, block: Block) -> None:
+        """Read a block of documents; they come in the order of the blocks' numbers, from 0. On any thread."""
+        me = threading.get_ident()
+        tables = self._tables.get(me, (empty_symbols(), empty_ngrams()))
+        pieces, *self._tables[me] = code(block, self.analysis, *tables)
+        self._coded[number] = [(*piece, me) for piece in pieces]
 
-        def read(number: int, block: Block) -> None:
-            pieces, *self._tables[mine] = code(block, self.analysis, *self._tables[mine])
-            self._coded[number] = [(*piece, mine) for piece in pieces]
-
-        return read
-
-    def read(self, blocks: Iterable[Block], threads: int) -> Self:
-        """Read all of the documents."""
-
-        def reader() -> Callable[[tuple[int, Block]], None]:
-            read = self.reader()
-            return lambda numbered: read(*numbered)
-
-        each(enumerate(blocks), reader, threads, per_worker=True)
+    def read_all(self, blocks: Iterable[Block], threads: int) -> Self:
+        """Read all documents."""
+        pool.each(enumerate(blocks), lambda numbered: self.read(*numbered), threads)
         return self
 
     @property
@@ -83,15 +75,16 @@ class Corpus:
 
         No document can be read after this.
         """
-        free = np.zeros(0, np.uint64)  # nothing is looked up any more
-        for w, (symbols, ngrams) in enumerate(self._tables):
-            self._tables[w] = symbols._replace(slots=free), ngrams._replace(slots=free)
+        free = np.zeros(0, np.uint32)  # nothing is looked up any more
+        for thread, (symbols, ngrams) in self._tables.items():
+            self._tables[thread] = symbols._replace(slots=free), ngrams._replace(slots=free)
         del symbols, ngrams
         documents = None
         if wanted is not None or least > 1 or most < self.n_documents:
-            documents = pool.run([partial(self._documents, w, wanted) for w in range(len(self._tables))], threads)
-        bounds, is_words = (max(least, 1), most), self.analysis.mode == WORDS
-        return Terms(*merge(self._tables, documents, bounds, self.analysis.min_n, is_words, threads))
+            documents = pool.run([partial(self._documents, thread, wanted) for thread in self._tables], threads)
+        tables, bounds, is_words = list(self._tables.values()), (max(least, 1), most), self.analysis.mode == WORDS
+        vocabulary, columns, in_documents = merge(tables, documents, bounds, self.analysis.min_n, is_words, threads)
+        return Terms(vocabulary, dict(zip(self._tables, columns, strict=True)), in_documents)
 
     def count(self, terms: Terms, wanted: Array | None, threads: int, *, last: bool = False) -> Counted:
         """Count the terms in the wanted documents; the last count gives up the codes as it goes."""
@@ -107,15 +100,15 @@ class Corpus:
             counting.append(mine)
 
             def count(k: int) -> None:
-                stream, ends, table = pieces[k]
-                of_symbols, of_ngrams = terms.columns[table]
+                stream, ends, thread = pieces[k]
+                of_symbols, of_ngrams = terms.columns[thread]
                 counted[k] = count_columns(stream, ends, rows[k], of_symbols, of_ngrams, n_columns, 0, mine)
                 if last:
                     pieces[k] = None
 
             return count
 
-        each(range(len(pieces)), counter, threads, per_worker=True)
+        pool.each(range(len(pieces)), counter, threads, per_worker=True)
         in_documents = terms.in_documents if len(terms.in_documents) else pool.in_order(counting)
         n_rows = sum(len(lengths) for _, _, lengths in counted)
         return Counted(counted, n_rows, n_columns, in_documents)
@@ -130,13 +123,13 @@ class Corpus:
         wanted = np.ones(ends[-1], np.bool_) if wanted is None else wanted
         return [wanted[a:b] for a, b in pairwise(ends)]
 
-    def _documents(self, table: int, wanted: Array | None) -> tuple[Array, Array]:
-        """Return how many wanted documents hold each symbol, and each n-gram, of a table."""
-        symbols, ngrams = self._tables[table]
+    def _documents(self, thread: int, wanted: Array | None) -> tuple[Array, Array]:
+        """Return how many wanted documents hold each symbol, and each n-gram, of a thread's tables."""
+        symbols, ngrams = self._tables[thread]
         n_symbols, seen = int(symbols.used[0]), 0
         found = np.zeros((n_symbols + int(ngrams.used[0]), 2), np.int32)
         for (stream, ends, own), rows in zip(self._pieces, self._rows(wanted), strict=True):
-            if own == table:
+            if own == thread:
                 count_documents(stream, ends, rows, n_symbols, seen, found)
                 seen += len(ends)
         return found[:n_symbols, 1], found[n_symbols:, 1]

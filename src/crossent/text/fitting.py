@@ -63,12 +63,21 @@ def sparse(arrays: tuple[Array, Array, Array], n_columns: int) -> Any:
     return X
 
 
-def fit_corpus(vectorizer: Any, corpus: Corpus, learn_from: Array) -> list[Any]:
-    """Fit a vectorizer to some documents of a corpus that is read; return their matrix, and that of the others.
+def corpus_for(vectorizer: Any) -> Corpus:
+    """Return a corpus to read documents into, from which :func:`fit_corpus` can fit the vectorizer."""
+    analysis = analysis_of(vectorizer)
+    if analysis is None:
+        raise TypeError("the vectorizer has a part that is not compiled")
+    return Corpus(analysis)
 
-    ValueError, and the corpus is as it was, if there is nothing to learn.
+
+def fit_corpus(vectorizer: Any, corpus: Corpus, learn_from: Array, others: Array | None) -> list[Any]:
+    """Fit a vectorizer to some documents of a corpus; return their matrix, and that of other documents if given.
+
+    Both are masks. ValueError, and the corpus is as it was, if there is nothing to learn; else it is used up.
     """
-    counted = vectorizer._take(corpus, learn_from, cores(vectorizer.n_jobs))
+    counted = vectorizer._take(corpus, learn_from, others, cores(vectorizer.n_jobs))
+    vectorizer.fixed_vocabulary_ = False
     return [sparse(vectorizer._arrays(part), part.n_columns) for part in counted]
 
 
@@ -199,12 +208,14 @@ class WithVocabulary:
             assert vocabulary is not None
             return self._look_up(raw_documents, analysis, vocabulary)
         pieces, threads = blocks_of(self, raw_documents)
-        return self._take(Corpus(analysis).read(pieces, threads), None, threads)[0]
+        return self._take(Corpus(analysis).read_all(pieces, threads), None, None, threads)[0]
 
-    def _take(self, corpus: Corpus, learn_from: Array | None, threads: int) -> list[matrix.Counted]:
-        """Learn the vocabulary of a corpus; return its counts.
+    def _take(
+        self, corpus: Corpus, learn_from: Array | None, others: Array | None, threads: int
+    ) -> list[matrix.Counted]:
+        """Learn the vocabulary of some documents of a corpus, of all when None; return their counts.
 
-        With ``learn_from``, a mask of documents, learn from those; return their counts, and those of the others.
+        And those of others, a mask as ``learn_from`` is, if that is given.
         """
         if corpus.is_empty:
             raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
@@ -212,8 +223,8 @@ class WithVocabulary:
         terms = corpus.terms(learn_from, *self._bounds(n), threads)
         if not terms.vocabulary.n_columns:
             raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
-        others = [] if learn_from is None else [corpus.count(terms, ~learn_from, threads)]
-        counted = [corpus.count(terms, learn_from, threads, last=True), *others]
+        more = [] if others is None else [corpus.count(terms, others, threads)]
+        counted = [corpus.count(terms, learn_from, threads, last=True), *more]
         if self.binary:
             for part in counted:
                 part.binarize()

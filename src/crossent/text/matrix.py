@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -68,7 +67,7 @@ class Counted:
         def prune(k: int) -> None:
             self.rows[k] = keep_columns(*self.rows[k], renumbered)
 
-        each(range(len(self.rows)), prune, threads)
+        pool.each(range(len(self.rows)), prune, threads)
         self.n_columns = int(mask.sum())
         self.in_documents = self.in_documents[mask]
 
@@ -103,7 +102,7 @@ def _counted(blocks: Iterable[Block], count: Callable[[Block], Rows], n_columns:
     def task(numbered: tuple[int, Block]) -> None:
         found[numbered[0]] = count(numbered[1])
 
-    each(enumerate(blocks), task, threads)
+    pool.each(enumerate(blocks), task, threads)
     rows = [found[k] for k in range(len(found))]
     return Counted(rows, sum(len(lengths) for _, _, lengths in rows), n_columns, _NONE)
 
@@ -154,45 +153,13 @@ def assemble(
         if (k + 1) % quarter == 0:
             _give_back(int(ends[-1]))
 
-    each(range(len(counted.rows)), place, threads)
+    pool.each(range(len(counted.rows)), place, threads)
     return data, indices, indptr
 
 
 @cache
 def _empty(dtype: Any) -> Array:
     return np.zeros(0, dtype)
-
-
-def each(items: Iterable[Any], task: Callable[..., Any], threads: int, per_worker: bool = False) -> None:
-    """Call the task on every item, each taken by the next free thread; ``per_worker``: each thread has its own."""
-    if threads == 1:
-        alone = task() if per_worker else task
-        for item in items:
-            alone(item)
-        return
-    iterator: Iterator[Any] = iter(items)
-    lock = threading.Lock()
-    failed = threading.Event()
-
-    def work() -> None:
-        with lock:
-            mine = task() if per_worker else task
-        while not failed.is_set():
-            with lock:
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-            mine(item)
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException:
-            failed.set()
-            raise
-
-    pool.run([guarded] * threads, threads)
 
 
 def _give_back(kept: int) -> None:

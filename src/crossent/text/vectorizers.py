@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
-from crossent.text.corpus import Corpus
 from crossent.text.fitting import WithVocabulary, blocks_of, sparse
 from crossent.text.names import HashedNames
 from crossent.text.rows import L1, L2, NO_NORM
@@ -190,8 +189,8 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
             self._weigh_by(counted)
         return counted
 
-    def _take(self, corpus: Corpus, learn_from: Array | None, threads: int) -> list[matrix.Counted]:
-        counted = super()._take(corpus, learn_from, threads)
+    def _take(self, *corpus_and_rows: Any) -> list[matrix.Counted]:
+        counted = super()._take(*corpus_and_rows)
         self._weigh_by(counted[0])
         return counted
 
