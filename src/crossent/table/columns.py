@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from crossent.arrow import plain
 from crossent.errors import CrossentError, DataWarning
 from crossent.table import values
 from crossent.table.packed import pack, unpack
@@ -139,7 +140,7 @@ def _place(row: int, rows: Rows) -> str:
 def _tell_unreadable(name: str, column: pa.ChunkedArray, bad: np.ndarray, good: int, kind: str, rows: Rows) -> None:
     if not len(bad):
         return
-    first = f"{str(values.plain(column)[int(bad[0])].as_py())[:40]!r} in {_place(bad[0], rows)}"
+    first = f"{str(plain(column)[int(bad[0])].as_py())[:40]!r} in {_place(bad[0], rows)}"
     if not good:
         raise CrossentError(f"column {name!r} should hold {kind}s and holds none (first: {first}); check its kind")
     cells = "cell holds" if len(bad) == 1 else "cells hold"

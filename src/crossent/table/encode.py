@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from crossent.arrow import plain
 from crossent.errors import CrossentError
 from crossent.table.columns import Block, Category, ColumnEncoder, Date, Number, Rows, Sparse
 from crossent.table.schema import Schema, listed
 from crossent.table.texts import Text
-from crossent.table.values import documents, is_by_index, is_readable, plain
+from crossent.table.values import documents, is_by_index, is_readable
 from crossent.text.shares import Span
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossent.arrow import plain
 from crossent.table import values
 
 _SAMPLE = 10_000  # rows looked at for the shape of text; distinct values are counted over all rows
@@ -34,7 +35,7 @@ class Guess(NamedTuple):
 def guess(name: str, column: pa.ChunkedArray) -> Guess:
     """The kind of a column that is not the target. A few passes over its values."""
     declared = pa.types.is_dictionary(column.type)  # a categorical of pandas or polars, an enumeration of a database
-    column = values.plain(column)
+    column = plain(column)
     kind = column.type
     if values.is_by_index(kind):
         return Guess("sparse", "numbers by index")

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossent.arrow import plain
 from crossent.errors import CrossentError
 from crossent.table import guess as guessing
 from crossent.table import values
@@ -129,7 +130,7 @@ def _column(name: str, column: pa.ChunkedArray, kind: str | None) -> Column:
 
 def _with_leak(column: Column, table: pa.Table, target: str) -> Column:
     """Say it in the note if a category with few levels decides the class in every row: often the target in disguise."""
-    classes = values.plain(table[target])
+    classes = plain(table[target])
     if column.kind != "category" or not values.is_readable(classes.type) or pc.count_distinct(classes).as_py() < 2:
         return column
     pairs = pa.table({"level": values.levels(table[column.name]), "class": classes})

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossent.arrow import plain
 from crossent.errors import CrossentError, DataWarning
 from crossent.table import values
 from crossent.table.schema import require_column
@@ -42,7 +43,7 @@ def classes_of(table: pa.Table, target: str) -> list[Any]:
     """
     text = _text(table, target)
     found = text.unique().drop_null().to_pylist()
-    classes = sorted(_typed(values.plain(table[target]).type, found))
+    classes = sorted(_typed(plain(table[target]).type, found))
     rows = len(text) - text.null_count
     if len(classes) < 2:
         held = f"one class only, {classes[0]!r}" if classes else "no values"
@@ -85,7 +86,7 @@ def codes_of(table: pa.Table, target: str, classes: Sequence[Any], rows: np.ndar
 
 def _text(table: pa.Table, target: str) -> pa.ChunkedArray:
     require_column(target, table.column_names, "the target")
-    column = values.plain(table[target])
+    column = plain(table[target])
     if not values.is_readable(column.type):
         raise CrossentError(f"target {target!r} has values of type {column.type}; give text, numbers or true/false")
     return values.texts(column).cast(pa.string())

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossent.arrow import plain
+
 # What means "no value" in a cell of text, after trimming. "None" is not among them: it is often a level of its own.
 MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL")
 # Plain numbers, and as spreadsheets write them: 1,234.50 and $1,234 and 12%. A comma is never a decimal point.
@@ -17,18 +19,6 @@ _ORNAMENT = r"[,$€£%]"
 _DATE_FORMATS = ("iso", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 _ZONE = r":\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$"
-
-
-def plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    """The column as a chunked array of an ordinary type: dictionaries decoded, views and extension types undone."""
-    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    if pa.types.is_dictionary(column.type):  # by hand: Arrow does not decode a dictionary of string views
-        levels = [plain(chunk.dictionary).combine_chunks() for chunk in column.chunks]
-        chunks = [own.take(chunk.indices) for own, chunk in zip(levels, column.chunks, strict=True)]
-        column = pa.chunked_array(chunks, None if chunks else plain(pa.array([], column.type.value_type)).type)
-    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
 
 
 def is_text(type_: pa.DataType) -> bool:
