@@ -2,6 +2,9 @@
 
 import io
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+import crossent.text
 import crossent.text.documents
 from crossent.errors import CrossentError
 from crossent.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
@@ -34,35 +38,75 @@ COLUMNS = {
     "text and bytes": lambda texts: [text.encode() if k % 2 else text for k, text in enumerate(texts)],
     "pandas": pd.Series,
     "pandas objects": lambda texts: pd.Series(texts, dtype=object),
+    "pandas categories": lambda texts: pd.Series(texts, dtype="category"),
     "polars": pl.Series,
+    "polars objects": lambda texts: pl.Series(texts, dtype=pl.Object),
+    "polars categories": lambda texts: pl.Series(texts, dtype=pl.Categorical),
+    "polars enum": lambda texts: pl.Series(texts, dtype=pl.Enum(sorted(set(texts)))),
     "arrow": pa.array,
     "arrow large": lambda texts: pa.array(texts, pa.large_string()),
     "arrow view": lambda texts: pa.array(texts, pa.string_view()),
     "arrow binary": lambda texts: pa.array([text.encode() for text in texts]),
+    "arrow binary view": lambda texts: pa.array([text.encode() for text in texts], pa.binary_view()),
     "arrow dictionary": lambda texts: pa.array(texts).dictionary_encode(),
+    "arrow dictionary of bytes": lambda texts: pa.array([text.encode() for text in texts]).dictionary_encode(),
+    "arrow runs": lambda texts: pa.RunEndEncodedArray.from_arrays(
+        np.arange(1, len(texts) + 2, dtype=np.int32), pa.array(["before", *texts], pa.string_view())
+    )[1:],
     "arrow slice": lambda texts: pa.array(["before", *texts, "after"])[1:-1],
     "arrow chunks": lambda texts: pa.chunked_array([texts[:5], [], texts[5:]]),
     "stream of arrow": lambda texts: (pa.array(texts[k : k + 4]) for k in range(0, len(texts), 4)),
 }
 
 
+ANALYZERS = {
+    "words and pairs": {"ngram_range": (1, 2)},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 3)},
+    "accents": {"strip_accents": "unicode"},
+    "pattern": {"token_pattern": r"[a-z]+"},
+    "preprocessor": {"preprocessor": str.upper},
+    "tokenizer": {"tokenizer": str.split, "token_pattern": None},
+    "analyzer": {"analyzer": lambda text: text.split()[:3]},
+}
+CLASSES = {
+    "CountVectorizer": {"max_features": 9},
+    "TfidfVectorizer": {"norm": "l1"},
+    "HashingVectorizer": {"n_features": 64, "norm": "l1"},
+}
+
+
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("size", [17, crossent.text.documents.BLOCK_BYTES])
-def test_documents_of_any_kind(kind, size, monkeypatch):
+@pytest.mark.parametrize("analyzer", ANALYZERS)
+def test_documents_of_any_kind(kind, size, analyzer, monkeypatch):
     monkeypatch.setattr(crossent.text.documents, "BLOCK_BYTES", size)
-    expected = reference.TfidfVectorizer(ngram_range=(1, 2)).fit(TEXTS).transform(TEXTS)
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2))
-    assert same(vectorizer.fit_transform(COLUMNS[kind](TEXTS)), expected)
-    assert same(vectorizer.transform(COLUMNS[kind](TEXTS)), expected)
-    hashed = reference.HashingVectorizer(n_features=64).transform(TEXTS)
-    assert same(HashingVectorizer(n_features=64).transform(COLUMNS[kind](TEXTS)), hashed)
+    for name, own in CLASSES.items():
+        params = {**own, **ANALYZERS[analyzer]}
+        expected = getattr(reference, name)(**params).fit(TEXTS).transform(TEXTS)
+        vectorizer = getattr(crossent.text, name)(**params)
+        assert same(vectorizer.fit_transform(COLUMNS[kind](TEXTS)), expected)
+        assert same(vectorizer.transform(COLUMNS[kind](TEXTS)), expected)
+        assert same(vectorizer.fit(COLUMNS[kind](TEXTS)).transform(COLUMNS[kind](TEXTS)), expected)
 
 
-def test_files(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("the cat sat", encoding="utf-8")
-    assert CountVectorizer(input="filename").fit([path]).vocabulary_ == {"cat": 0, "sat": 1, "the": 2}
-    assert CountVectorizer(input="file").fit([io.StringIO("a cat")]).vocabulary_ == {"cat": 0}
+PATHS = {"list": list, "paths": lambda names: map(Path, names), "pandas": pd.Series, "arrow": pa.array}
+
+
+@pytest.mark.parametrize("analyzer", ANALYZERS)
+@pytest.mark.parametrize("name", CLASSES)
+def test_files(name, analyzer, tmp_path):
+    names = [str(tmp_path / f"{k}.txt") for k in range(len(TEXTS))]
+    for path, text in zip(names, TEXTS, strict=True):
+        Path(path).write_text(text, encoding="utf-8")
+    params = {**CLASSES[name], **ANALYZERS[analyzer]}
+    expected = getattr(reference, name)(**params).fit(TEXTS).transform(TEXTS)
+    kind = getattr(crossent.text, name)
+    for column in PATHS.values():
+        assert same(kind(input="filename", **params).fit_transform(column(names)), expected)
+    for file in (io.StringIO, lambda text: io.BytesIO(text.encode())):
+        assert same(kind(input="file", **params).fit_transform(list(map(file, TEXTS))), expected)
+    with pytest.raises(FileNotFoundError):
+        kind(input="filename").fit_transform([str(tmp_path / "none")])
 
 
 @pytest.mark.parametrize("decode_error", ["ignore", "replace"])
@@ -110,12 +154,19 @@ def test_lone_surrogates():
         (pa.array(["ab", None]), "document 1 is missing"),
         (pa.chunked_array([["ab"], ["cd", None]]), "document 2 is missing"),
         (pd.Series(["ab", None]), "document 1 is missing"),
+        (pd.Series(["ab", None], dtype="category"), "document 1 is missing"),
+        (pl.Series(["ab", None], dtype=pl.Categorical), "document 1 is missing"),
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["ab", None])), "document 1 is missing"),
+        (pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["ab", None])), "document 2 is missing"),
+        (pa.array([b"ab", None]), "document 1 is missing"),
+        (pa.nulls(1), "document 0 is missing"),
+        (pa.array([1, 2]).dictionary_encode(), "column of int64"),
         (pa.array([1, 2]), "column of int64"),
         (pa.table({"a": ["x"], "b": ["y"]}), "table of 2 columns"),
         ([], "empty"),
     ],
 )
-@pytest.mark.parametrize("vectorizer", [CountVectorizer(), HashingVectorizer()])
+@pytest.mark.parametrize("vectorizer", [CountVectorizer(), HashingVectorizer(), CountVectorizer(strip_accents="ascii")])
 def test_bad_documents_are_named(vectorizer, documents, message):
     with pytest.raises(ValueError, match=message):
         vectorizer.fit_transform(documents)
@@ -229,3 +280,23 @@ def test_hashed_columns_keep_the_name_of_their_most_frequent_term():
         assert kept.names_of(range(8)) == [by_column.get(column, f"#{column}") for column in range(8)]
     with pytest.raises(NotFittedError, match="keep_names"):
         HashingVectorizer().fit(documents).names_of([0])
+
+
+BEFORE_AND_AFTER = """
+import itertools, sys, numpy as np
+from crossent.text import CountVectorizer, TfidfVectorizer
+documents = [" ".join(f"w{i}" for i in range(k)) + " w0" for k in (3, 12, 25)]
+kinds = itertools.product([np.float32, np.float64], ["l1", "l2", None], [False, True])
+params = [{"dtype": dtype, "norm": norm, "sublinear_tf": sublinear} for dtype, norm, sublinear in kinds]
+fitted = [TfidfVectorizer(tokenizer=str.split, token_pattern=None, **p).fit(documents) for p in params]
+before = [vectorizer.transform(documents).data for vectorizer in fitted]
+assert "numba" not in sys.modules
+CountVectorizer().fit(["one two"])
+assert "numba" in sys.modules
+assert all((a == v.transform(documents).data).all() for a, v in zip(before, fitted, strict=True))
+"""
+
+
+def test_values_are_the_same_before_the_first_kernel():
+    done = subprocess.run([sys.executable, "-c", BEFORE_AND_AFTER], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

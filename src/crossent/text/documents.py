@@ -37,24 +37,44 @@ def blocks(
     surrogates
         Whether lone surrogates may pass.
     """
+    if preprocess is not None:
+        yield from _from_python(items(documents), decode, preprocess, surrogates)
+        return
+    for part in _parts(documents):
+        if _is_arrow(part) and not _is_binary(part.type):
+            yield from _in_place(part)
+        else:
+            yield from _from_python(_listed(part), decode, None, surrogates)
+
+
+def items(documents: Iterable[Any]) -> Iterator[Any]:
+    """Return documents of any kind one at a time: those of Arrow columns as str or bytes, others as they are."""
+    for part in _parts(documents):
+        yield from _listed(part)
+
+
+def _listed(part: Any) -> Iterator[Any]:
+    return iter(part.to_pylist() if _is_arrow(part) else part)
+
+
+def _parts(documents: Iterable[Any]) -> Iterator[Any]:
+    """Return the documents as Arrow arrays of text or bytes, none of them null, or as one iterator of other things."""
+    if isinstance(documents, str):
+        raise ValueError("Iterable over raw text documents expected, string object received.")
     if _is_arrow(documents):
         columns: Iterable[Any] = [documents]
     else:
         iterator = iter(documents)
         first = list(islice(iterator, 1))
-        if not first or not _is_arrow(first[0]):
-            yield from _from_python(chain(first, iterator), decode, preprocess, surrogates)
-            return
         columns = chain(first, iterator)
+        if not first or not _is_arrow(first[0]):
+            yield columns
+            return
     seen = 0
     for column in columns:
-        for chunk in _string_chunks(column, seen):
+        for chunk in _chunks(column, seen):
             seen += len(chunk)
-            if preprocess is None and not isinstance(chunk, list):
-                yield from _in_place(chunk)
-            else:
-                texts = chunk if isinstance(chunk, list) else chunk.to_pylist()
-                yield from _from_python(iter(texts), decode, preprocess, surrogates)
+            yield chunk
 
 
 def _from_python(
@@ -101,38 +121,41 @@ def _joined(parts: list[bytes]) -> Block:
 
 
 def _is_arrow(documents: Any) -> bool:
-    """Tell whether to read Arrow buffers. pandas offers its columns of objects too, but makes them Arrow first."""
-    if str(getattr(documents, "dtype", "")) == "object":
+    """Tell whether to read Arrow buffers.
+
+    pandas offers its columns of objects too, but makes them Arrow first; polars offers the addresses of objects.
+    """
+    if str(getattr(documents, "dtype", "")).lower() == "object":
         return False
     return hasattr(documents, "__arrow_c_stream__") or hasattr(documents, "__arrow_c_array__")
 
 
-def _string_chunks(column: Any, seen: int) -> Iterator[Any]:
-    """Return the column's chunks as large_string arrays, or as lists of bytes when it is binary."""
+def _chunks(column: Any, seen: int) -> Iterator[Any]:
+    """Return the column's chunks as arrays of text or bytes; an error names the place of what is missing."""
     import pyarrow as pa
 
-    chunks = pa.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pa.chunked_array([pa.array(column)])
-    kind = chunks.type.value_type if pa.types.is_dictionary(chunks.type) else chunks.type
-    if pa.types.is_struct(kind):
-        raise CrossentError(f"got a table of {chunks.type.num_fields} columns, not documents: pass its column of text")
-    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    if not binary and not pa.types.is_null(kind) and not _is_string(pa, kind):
-        raise CrossentError(f"got a column of {kind}, not documents: pass a column of text")
-    for chunk in chunks.chunks:
+    from crossent.arrow import plain
+
+    column = pa.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pa.chunked_array([pa.array(column)])
+    if pa.types.is_struct(column.type):
+        raise CrossentError(f"got a table of {column.type.num_fields} columns, not documents: pass its column of text")
+    for encoded in column.chunks:
+        [chunk] = plain(encoded).chunks
+        if pa.types.is_null(chunk.type):
+            chunk = chunk.cast(pa.large_string())
+        if chunk.type not in ("string", "large_string") and not _is_binary(chunk.type):
+            raise CrossentError(f"got a column of {chunk.type}, not documents: pass a column of text")
         if chunk.null_count:
             place = seen + chunk.is_null().index(True).as_py()
             raise CrossentError(
                 f"document {place} is missing (null): fill it, with '' for example, or leave its row out"
             )
         seen += len(chunk)
-        if binary:
-            yield chunk.to_pylist()
-        else:
-            yield chunk if pa.types.is_string(chunk.type) else chunk.cast(pa.large_string())
+        yield chunk
 
 
-def _is_string(pa: Any, kind: Any) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def _is_binary(kind: Any) -> bool:
+    return kind in ("binary", "large_binary") or str(kind).startswith("fixed_size_binary")
 
 
 def _in_place(chunk: Any) -> Iterator[Block]:

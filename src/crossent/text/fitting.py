@@ -22,7 +22,7 @@ from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
 from crossent.text.corpus import Corpus
-from crossent.text.documents import Block, blocks
+from crossent.text.documents import Block, blocks, items
 from crossent.text.rows import NO_NORM
 from crossent.text.tokens import WORDS, Analysis
 from crossent.text.vocabulary import Vocabulary
@@ -47,8 +47,8 @@ def check_parameters(fit: Any) -> None:
 
 def blocks_of(vectorizer: Any, documents: Any, surrogates: bool = True) -> tuple[Iterable[Block], int]:
     """Return the blocks of the documents, and the number of threads worth using."""
-    if isinstance(documents, str):
-        raise ValueError("Iterable over raw text documents expected, string object received.")
+    if vectorizer.input != "content":
+        documents = map(vectorizer.decode, items(documents))
     preprocess = vectorizer.build_preprocessor() if vectorizer.strip_accents else None
     iterator = blocks(documents, vectorizer.decode, preprocess, surrogates)
     first = list(islice(iterator, 2))
@@ -81,6 +81,13 @@ def fit_corpus(vectorizer: Any, corpus: Corpus, learn_from: Array, others: Array
     return [sparse(vectorizer._arrays(part), part.n_columns) for part in counted]
 
 
+def _counted(X: Any) -> matrix.Counted:
+    """Return scikit-learn's matrix of counts as ours."""
+    X.sort_indices()
+    rows = X.indices.astype(np.int32), X.data.astype(np.int32), np.diff(X.indptr).astype(np.int32)
+    return matrix.Counted([rows], X.shape[0], X.shape[1], np.zeros(0, np.int32))
+
+
 class WithVocabulary:
     """What the two vectorizers with a vocabulary share. ``vocabulary_`` becomes a dict only when it is asked for."""
 
@@ -111,27 +118,18 @@ class WithVocabulary:
     def vocabulary_(self, terms: dict[str, int]) -> None:
         self._terms, self._compact = terms, None
 
+    @vocabulary_.deleter
+    def vocabulary_(self) -> None:
+        self._terms = self._compact = None
+
     def fit(self, raw_documents: Any, y: Any = None) -> Self:
         """Learn the vocabulary of the documents; see scikit-learn. Costs one pass over the text."""
-        analysis = analysis_of(self)
-        if analysis is None:
-            self._forget()
-            super().fit(raw_documents, y)  # type: ignore[misc]
-            self._take_over()
-            return self
-        self._learn(raw_documents, analysis)
+        self._learn(raw_documents, analysis_of(self))
         return self
 
     def fit_transform(self, raw_documents: Any, y: Any = None) -> Any:
         """Learn the vocabulary and return the documents' matrix; see scikit-learn. Costs one pass over the text."""
-        analysis = analysis_of(self)
-        if analysis is None:
-            self._forget()
-            X = super().fit_transform(raw_documents, y)  # type: ignore[misc]
-            X.sort_indices()
-            self._take_over()
-            return X
-        counted = self._learn(raw_documents, analysis)
+        counted = self._learn(raw_documents, analysis_of(self))
         return sparse(self._arrays(counted), counted.n_columns)
 
     def transform(self, raw_documents: Any) -> Any:
@@ -145,7 +143,8 @@ class WithVocabulary:
         analysis = analysis_of(self)
         vocabulary = self._ready(analysis)
         if analysis is None or vocabulary is None:
-            return self._arrays(self._counted_by_parent(raw_documents))
+            X = sklearn_text.CountVectorizer.transform(self, items(raw_documents))
+            return self._arrays(_counted(X))
         return self._arrays(self._look_up(raw_documents, analysis, vocabulary))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -187,26 +186,14 @@ class WithVocabulary:
             state = {name: value for name, value in state.items() if name != "_terms"}
         return state
 
-    def _forget(self) -> None:
-        self._compact = self._terms = None
-
-    def _take_over(self) -> None:
-        """Keep what scikit-learn has learned beside the vocabulary."""
-
-    def _counted_by_parent(self, raw_documents: Any) -> matrix.Counted:
-        X = sklearn_text.CountVectorizer.transform(self, raw_documents)
-        rows = X.indices.astype(np.int32), X.data.astype(np.int32), np.diff(X.indptr).astype(np.int32)
-        return matrix.Counted([rows], X.shape[0], X.shape[1], np.zeros(0, np.int32))
-
-    def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
+    def _learn(self, raw_documents: Any, analysis: Analysis | None) -> matrix.Counted:
         """Count the documents; keep the vocabulary, and of the counts what belongs to it."""
-        if isinstance(raw_documents, str):
-            raise ValueError("Iterable over raw text documents expected, string object received.")
         check_parameters(super().fit_transform)  # type: ignore[misc]
-        if self.fixed_vocabulary_:
-            vocabulary = self._ready(analysis)
-            assert vocabulary is not None
-            return self._look_up(raw_documents, analysis, vocabulary)
+        given = self._ready(analysis) if self.fixed_vocabulary_ else None
+        if given is not None and analysis is not None:
+            return self._look_up(raw_documents, analysis, given)
+        if self.fixed_vocabulary_ or analysis is None:
+            return _counted(sklearn_text.CountVectorizer.fit_transform(self, items(raw_documents)))
         pieces, threads = blocks_of(self, raw_documents)
         return self._take(Corpus(analysis).read_all(pieces, threads), None, None, threads)[0]
 
@@ -247,7 +234,7 @@ class WithVocabulary:
 
     def _most_frequent(self, counted: matrix.Counted) -> Array:
         """Tell which columns max_features keeps."""
-        totals = counted.totals(np.result_type(self.dtype, np.int64 if np.dtype(self.dtype).kind in "biu" else 0))
+        totals = counted.totals(np.dtype(self.dtype))
         mask = np.zeros(len(totals), bool)
         mask[(-totals).argsort()[: self.max_features]] = True
         return mask

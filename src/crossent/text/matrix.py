@@ -45,11 +45,11 @@ class Counted:
         return self.in_documents
 
     def totals(self, dtype: Any) -> Array:
-        """Return the sum of each column."""
+        """Return the sum of each column, of counts that were cast to a type, in the type that numpy sums it in."""
         sums = np.zeros(self.n_columns)
         for columns, counts, _ in self.rows:
-            sums += np.bincount(columns, counts, self.n_columns)
-        return sums.astype(dtype)
+            sums += np.bincount(columns, counts.astype(dtype), self.n_columns)
+        return sums.astype(np.zeros(0, dtype).sum().dtype)
 
     def largest(self) -> int:
         """Return the largest count."""

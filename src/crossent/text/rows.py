@@ -171,7 +171,7 @@ def weigh(columns, counts, lengths, of_count, idf, norm, out_columns, out):
     """
     start = 0
     for n in lengths:
-        total = 0.0
+        total = np.float64(0.0)  # also where this is not compiled, and the values are of four bytes
         of, times, row = columns[start : start + n], counts[start : start + n], out[start : start + n]
         out_columns[start : start + n] = of
         for i in range(n):

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction import text as sklearn_text
-from sklearn.utils.validation import check_is_fitted
 
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
+from crossent.text.documents import items
 from crossent.text.fitting import WithVocabulary, blocks_of, sparse
 from crossent.text.names import HashedNames
 from crossent.text.rows import L1, L2, NO_NORM
@@ -148,13 +148,16 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
 
     @idf_.setter
     def idf_(self, value: Any) -> None:
+        value = np.asarray(value)
+        if value.ndim != 1:
+            raise ValueError(f"idf_ is one number for each column, but its shape is {value.shape}")
         if self._compact is None:
             sklearn_text.TfidfVectorizer.idf_.fset(self, value)
         elif not self.use_idf:
             raise ValueError("`idf_` cannot be set when `use_idf=False`.")
         elif len(value) != self._compact.n_columns:
             raise ValueError(f"idf length = {len(value)} must be equal to vocabulary size = {self._compact.n_columns}")
-        self._idf = np.asarray(value)
+        self._idf, self._weights = value, self._weights or (self.norm, self.sublinear_tf)
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the vocabulary, and ``idf`` when it is used; see :meth:`CountVectorizer.to_arrays`."""
@@ -165,27 +168,23 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
     def from_arrays(cls, arrays: Mapping[str, Array], **params: Any) -> Self:
         """Return a fitted vectorizer with these parameters; nothing is parsed, so it takes milliseconds."""
         vectorizer = super().from_arrays(arrays, **params)
+        vectorizer._weights = vectorizer.norm, vectorizer.sublinear_tf
         if vectorizer.use_idf:
+            if "idf" not in arrays:
+                raise ValueError("the arrays hold no idf: they were saved with use_idf=False, so load them with it")
             vectorizer.idf_ = arrays["idf"]
         return vectorizer
 
     def transform_arrays(self, raw_documents: Any) -> tuple[Array, Array, Array]:
         """Return (data, indices, indptr) of :meth:`transform`."""
-        if self._idf is None:
-            check_is_fitted(self, msg="The TF-IDF vectorizer is not fitted")
+        if self._weights is None:
+            raise NotFittedError("The TF-IDF vectorizer is not fitted")
         return super().transform_arrays(raw_documents)
 
-    def _forget(self) -> None:
-        super()._forget()
-        self._idf = None
-
-    def _take_over(self) -> None:
-        self._weights = self.norm, self.sublinear_tf
-        self._idf = super().idf_ if self.use_idf else None
-
-    def _learn(self, raw_documents: Any, analysis: Analysis) -> matrix.Counted:
+    def _learn(self, raw_documents: Any, analysis: Analysis | None) -> matrix.Counted:
+        self._weights = None
         counted = super()._learn(raw_documents, analysis)
-        if self.fixed_vocabulary_:
+        if self._weights is None:  # scikit-learn counted, or the vocabulary was given
             self._weigh_by(counted)
         return counted
 
@@ -211,7 +210,8 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
 
     def _arrays(self, counted: matrix.Counted) -> tuple[Array, Array, Array]:
         dtype = self._value_type()
-        norm, is_sublinear = self._weights or (self.norm, self.sublinear_tf)
+        assert self._weights is not None
+        norm, is_sublinear = self._weights
         of_count = sublinear(counted.largest(), dtype) if is_sublinear else None
         idf = None if self._idf is None else self._idf.astype(dtype, copy=False)
         return matrix.assemble(counted, dtype, of_count, idf, _NORMS[norm], cores(self.n_jobs))
@@ -309,7 +309,7 @@ class HashingVectorizer(sklearn_text.HashingVectorizer):
         analysis = analysis_of(self)
         dtype = np.dtype(self.dtype)
         if analysis is None or dtype not in (np.float32, np.float64) or not 0 < self.n_features < 1 << 31:
-            return super().transform(X)
+            return super().transform(items(X))
         pieces, threads = blocks_of(self, X, surrogates=False)
         counted = matrix.hashed(pieces, analysis, self.n_features, bool(self.alternate_sign), threads)
         if not counted.n_rows:
