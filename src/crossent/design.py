@@ -22,7 +22,7 @@ from crossent.columns import Columns, gather
 from crossent.dense import add_gram, add_products, block_rows, both_products, dot_into
 from crossent.jit import uncompiled
 from crossent.margins import Middle
-from crossent.sparse import compressed_dot, outer_products, repeats, scatter
+from crossent.sparse import column_sums, compressed_dot, outer_products, repeats, scatter
 
 Array = NDArray[np.float64]
 
@@ -316,7 +316,7 @@ class SparseDesign(Design):
             out = np.zeros(v.shape)
             self._add_products(t, out, rows, squared=False)
             if self.intercept:
-                out[-1] += t.sum(axis=0)
+                out[-1] += column_sums(t)
             return out, total
 
         parts = run([lambda rows=rows: piece(rows) for rows in self.sum_pieces], self.threads)  # type: ignore[misc]
@@ -339,7 +339,7 @@ class SparseDesign(Design):
         parts = run([lambda rows=rows: piece(rows) for rows in self.sum_pieces], self.threads)  # type: ignore[misc]
         total = in_order(parts)
         if self.intercept:
-            total[-1] = in_order([r[rows].sum(axis=0) for rows in self.pieces])
+            total[-1] = in_order([column_sums(r[rows]) for rows in self.pieces])
         return total
 
     def _add_products(self, r: Array, out: Array, rows: slice, squared: bool) -> None:

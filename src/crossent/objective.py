@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from crossent.design import Design, as_design
 from crossent.margins import Middle, along_line, curvature_into, loss_and_residual
 from crossent.penalty import Penalty
+from crossent.sparse import column_sums
 
 Array = NDArray[np.float64]
 
@@ -202,7 +203,7 @@ class Objective:
         """Return the Hessian's diagonal and the columns' means weighted by curvature, shaped as w: one pass."""
         self.passes += 1.0
         own = h if h.ndim == 1 else self.s[:, None] * h * (1.0 - h)
-        weight = np.maximum(own.sum(axis=0), np.finfo(float).tiny)
+        weight = np.maximum(column_sums(own), np.finfo(float).tiny)
         return self.design.squares(own) + self.penalty.l2, self.design.tdot(own) / weight
 
     @property

@@ -49,6 +49,11 @@ def row_add(indptr, indices, data, i, delta, w):
             w[place(indices, e)] += delta * data[e]
 
 
+def column_sums(r):
+    """Return the sum of r over its rows, as ``r.sum(axis=0)``: that takes ten times as long where rows are short."""
+    return np.ones(len(r)) @ r
+
+
 @kernel
 def repeats(indptr, indices, seen):
     """Tell whether a compressed row (or column) holds an index twice; ``seen`` starts at -1 for every index."""
