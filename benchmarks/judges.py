@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.objective import Problem, judge, objective
+from benchmarks.objective import ROUNDING, Problem, judge, objective
 from benchmarks.task import Data, Task
 
 GAP_JOBS = ("fit", "whole fit", "path")
@@ -20,6 +20,7 @@ def gap_of(
     """Relative gap below the best bounds known, the largest along a path, and what goes with it; the best bounds now.
 
     ``best`` are the bounds known before. With ``prove`` the weights' own bounds are derived too and the better kept.
+    ValueError for weights of another problem, and for an objective below a proved bound: one of the two is wrong.
     """
     points = _points(task, data, answer)
     if points is None:
@@ -28,9 +29,12 @@ def gap_of(
     if prove or best is None:
         verdicts = [judge(*point) for point in points]
         values, own = np.array([v.objective for v in verdicts]), np.array([v.bound for v in verdicts])
-        best = own if best is None else np.fmax(best, own)
+        best = own if best is None else np.maximum(best, own)
     else:
         values = np.array([objective(*point) for point in points])
+    if np.any(below := values < best - ROUNDING * np.abs(best)):
+        k = int(np.argmax(below))
+        raise ValueError(f"an objective of {values[k]:.12g} is below the proved bound {best[k]:.12g}")
     with np.errstate(invalid="ignore"):  # infinite weights: no number, which counts as an infinite gap
         gaps = np.maximum(values - best, 0.0) / np.maximum(values, np.finfo(float).tiny)
     facts["gap"] = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))

@@ -173,9 +173,13 @@ class Race:
         sample = {"seconds": reply["seconds"], "busy_s": reply["busy_s"], "gap": 0.0}
         entry.memory = {part: max(reply[part], entry.memory.get(part, 0.0)) for part in ("peak_mb", "extra_mb")}
         if self.has_gap:
-            entry.facts, bounds = judges.gap_of(
-                self.task, self.data, judges.read(self.answer(entry)), self.bounds, prove
-            )
+            try:
+                entry.facts, bounds = judges.gap_of(
+                    self.task, self.data, judges.read(self.answer(entry)), self.bounds, prove
+                )
+            except ValueError as error:
+                entry.reason = f"the referee: {error}"
+                return None
             sample["gap"] = entry.facts["gap"]
             if bounds is not None and (self.bounds is None or np.any(bounds > self.bounds)):
                 self.bounds = bounds

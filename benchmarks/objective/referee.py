@@ -30,6 +30,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.special import xlogy
 
+ROUNDING = 1e-12  # of the objective: what sums over all rows may be wrong by
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -90,7 +92,8 @@ class Verdict:
 
     @property
     def bound(self) -> float:
-        return self.objective - self.gap
+        """A lower bound of everybody's objective; weights that diverged prove nothing, for all digits cancel."""
+        return self.objective - self.gap - ROUNDING * self.objective if np.isfinite(self.gap) else -np.inf
 
 
 def judge(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.0) -> Verdict:
@@ -98,10 +101,10 @@ def judge(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.
 
     Cost: one product with X and one with its transpose (an unpenalised problem adds one d by d Gram matrix).
     """
-    W = np.atleast_2d(np.asarray(coef, float))
-    if not np.all(np.isfinite(W)) or not np.all(np.isfinite(intercept)):
+    W, b = _weights(problem, coef, intercept)
+    if not (np.all(np.isfinite(W)) and np.all(np.isfinite(b))):
         return Verdict(np.inf, np.inf, np.inf, W.size)
-    Z = _margins(problem, W, np.atleast_1d(np.asarray(intercept, float)))
+    Z = _margins(problem, W, b)
     value, unpenalised = _objective(problem, W, Z), np.isinf(problem.C)
     gradient = _pull(problem, _residual(problem, Z))
     if unpenalised:
@@ -115,10 +118,10 @@ def judge(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.
 
 def objective(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float = 0.0) -> float:
     """The objective alone, for whoever is set beside a bound that is known. Cost: one product with X."""
-    W = np.atleast_2d(np.asarray(coef, float))
-    if not np.all(np.isfinite(W)) or not np.all(np.isfinite(intercept)):
+    W, b = _weights(problem, coef, intercept)
+    if not (np.all(np.isfinite(W)) and np.all(np.isfinite(b))):
         return np.inf
-    return _objective(problem, W, _margins(problem, W, np.atleast_1d(np.asarray(intercept, float))))
+    return _objective(problem, W, _margins(problem, W, b))
 
 
 def largest_useful_penalty(problem: Problem) -> float:
@@ -126,6 +129,17 @@ def largest_useful_penalty(problem: Problem) -> float:
     start = np.zeros((len(problem.y), problem.n_classes))
     Z = _centre(problem, start) if problem.intercept else start
     return float(problem.l1_ratio / np.max(np.abs(_pull(problem.at(1.0), _residual(problem, Z)))))
+
+
+def _weights(problem: Problem, coef: np.ndarray, intercept: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights in the shape that the problem has; ValueError for those of another problem, which would broadcast."""
+    W, b = np.atleast_2d(np.asarray(coef, float)), np.atleast_1d(np.asarray(intercept, float))
+    rows, columns = (1 if problem.n_classes == 2 else problem.n_classes), problem.X.shape[1]
+    if W.shape != (rows, columns) or b.shape not in ((1,), (rows,)):
+        raise ValueError(f"coef {W.shape} and intercept {b.shape}: the problem asks for {rows} rows of {columns}")
+    if not problem.intercept and np.any(b != 0):
+        raise ValueError(f"an intercept of {b[b != 0][0]:.3g} for a problem without one")
+    return W, b
 
 
 def _margins(problem: Problem, W: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -251,12 +265,14 @@ def _unpenalised_gap(problem: Problem, Z: np.ndarray) -> float:
     X = np.asarray(problem.X @ np.eye(problem.X.shape[1])) if sparse.issparse(problem.X) else problem.X
     if problem.intercept:
         X = np.column_stack([X, np.ones(len(X))])
-    gram = X.T @ ((s * h)[:, None] * X)
-    try:
-        delta = linalg.solve(gram, X.T @ (s * r), assume_a="pos")
-    except linalg.LinAlgError:
-        return np.inf
+    gram, slope = X.T @ ((s * h)[:, None] * X), X.T @ (s * r)
+    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    # Columns that depend on others ask for nothing more: the shortest of all solutions.
+    delta = linalg.lstsq(gram / np.outer(scale, scale), slope / scale, cond=ROUNDING)[0] / scale
     move = h * (X @ delta)
+    unmatched = np.abs(slope - X.T @ (s * move))
+    if np.any(unmatched > 1e-6 * np.abs(slope) + ROUNDING * (np.abs(X).T @ s)):
+        return np.inf
     moved = np.column_stack([P[:, 0] + move, P[:, 1] - move])
     if moved.min() < 0 or not np.all(np.isfinite(moved)):
         return np.inf
