@@ -1,5 +1,6 @@
 """glum: IRLS on tabmat matrices, lbfgs where a Hessian of all columns would not fit."""
 
+import numpy as np
 from scipy import sparse
 
 from benchmarks.task import Data, Entrant, Task
@@ -22,13 +23,18 @@ class Glum(Entrant):
         return None
 
     def prepare(self, task: Task, data: Data, threads: int):
+        import tabmat
+
         settings = {
             "alpha": 0.0 if task.penalty == "none" else 1 / (task.C * len(data.y)),
             "l1_ratio": task.l1_ratio,
             "fit_intercept": task.intercept,
             "solver": "lbfgs" if self.solver == "lbfgs" else "auto",
         }
-        X = data.X.tocsc() if sparse.issparse(data.X) else data.X
+        if sparse.issparse(data.X):
+            X = tabmat.SparseMatrix(data.X.tocsc())
+        else:
+            X = tabmat.DenseMatrix(np.asfortranarray(data.X))
         return X, data.y.astype(float), settings
 
     def run(self, ready, setting):

@@ -20,6 +20,7 @@ PENALTIES = {
     "newton-cg": ("l2", "none"),
     "newton-cholesky": ("l2", "none"),
     "liblinear": ("l2", "l1"),
+    "sag": ("l2", "none"),
     "saga": ("l2", "l1", "elastic net", "none"),
 }
 
@@ -83,7 +84,7 @@ class TrainFile(Fixed):
 
         data, task, folder = ready
         table = pd.read_csv(data.folder / "train.csv")
-        words = TfidfVectorizer(ngram_range=(1, task.options["ngrams"]), sublinear_tf=True)
+        words = TfidfVectorizer(ngram_range=(1, task.options["ngrams"]), min_df=2, sublinear_tf=True)  # as ours
         pipeline = make_pipeline(words, LogisticRegression(C=task.C, max_iter=1000))
         pipeline.fit(table["text"], table["label"])
         (folder / "model.pickle").write_bytes(pickle.dumps(pipeline))
