@@ -67,19 +67,20 @@ def compare(task: Task, answer: Answer, reference: Answer | None) -> dict[str, A
         facts["megabytes"] = float(answer["bytes"]) / 1e6
         if reference is not None:
             same = all(np.array_equal(answer[part], reference[part]) for part in ("indices", "indptr"))
-            off = _largest_relative(answer["data"], reference["data"]) if same else np.inf
+            off = _largest(answer["data"], reference["data"], np.maximum(np.abs(reference["data"]), 1e-300))
+            off = off if same else np.inf
             facts |= {"same_structure": same, "largest_difference": off, "agrees": same and off < 1e-6}
     elif task.job in ("predict", "predict text", "gradient"):
         part = "gradient" if task.job == "gradient" else "probability"
         if reference is not None:
-            off = float(np.max(np.abs(answer[part] - reference[part])))
+            off = _largest(answer[part], reference[part])
             facts |= {"largest_difference": off, "agrees": off < 1e-9}
     elif task.job == "train file":
         facts |= _test_scores(answer["probability"], answer["y"])
     elif task.job == "cross-validate":
         facts["chosen_C"] = float(np.ravel(answer["C"])[0])
         if reference is not None:
-            off = float(np.max(np.abs(answer["scores"] - reference["scores"])))
+            off = _largest(answer["scores"], reference["scores"])
             same = bool(np.isclose(facts["chosen_C"], np.ravel(reference["C"])[0]))
             facts |= {"largest_difference": off, "agrees": same and off <= 1e-4}
     elif task.job == "cold start":
@@ -101,8 +102,9 @@ def write_choice(answer: Answer, seconds: float, file: Path) -> None:
     file.write_text(head + "name,weight_by_bic,weight_by_aic\n" + "".join(lines), encoding="utf-8")
 
 
-def _largest_relative(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.max(np.abs(a - b) / np.maximum(np.abs(b), 1e-300))) if len(a) else 0.0
+def _largest(a: np.ndarray, b: np.ndarray, unit: np.ndarray | float = 1.0) -> float:
+    """The largest difference in ``unit``; infinite between arrays of different shapes."""
+    return float(np.max(np.abs(a - b) / unit, initial=0.0)) if np.shape(a) == np.shape(b) else np.inf
 
 
 def _test_scores(p: np.ndarray, y: np.ndarray) -> dict[str, float]:

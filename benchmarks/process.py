@@ -113,8 +113,8 @@ class Library:
         variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "src")])  # this checkout, wherever installed
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                [interpreter, "-m", "benchmarks.worker", self.module], cwd=ROOT, env=variables, text=True, bufsize=1,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                [interpreter, "-m", "benchmarks.worker", self.module, str(self.threads)], cwd=ROOT, env=variables,
+                text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         self._replies = queue.Queue()
         self._forwarder = threading.Thread(target=_forward, args=(self._process, self._replies), daemon=True)

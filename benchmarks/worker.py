@@ -1,8 +1,8 @@
-"""One library in a process of its own: ``python -m benchmarks.worker scikit``.
+"""One library in a process of its own: ``python -m benchmarks.worker scikit 2``.
 
 Reads one JSON request a line, writes one JSON reply a line. A process of its own gives every library its own
-environment, its own peak of memory, and lets the other side end a run that takes too long. What libraries print goes
-to stderr.
+environment, its own peak of memory, and lets the other side end a run that takes too long. The process has as many
+cores as the run has threads, whatever the library asks for. What libraries print goes to stderr.
 """
 
 import contextlib
@@ -112,8 +112,10 @@ def _one_line(error: BaseException) -> str:
     return re.sub(r"(?<![\w.])/(?:[\w.+-]+/)+", "", " ".join(text.split()))[:300]
 
 
-def main(module: str) -> None:
+def main(module: str, threads: int) -> None:
     warnings.simplefilter("ignore")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     with os.fdopen(os.dup(1), "w", buffering=1) as replies:
         os.dup2(2, 1)  # a library that prints must not break the protocol
         worker: Worker | None = None
@@ -131,4 +133,4 @@ def main(module: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

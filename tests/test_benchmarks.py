@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ from benchmarks.objective import Problem, judge
 from benchmarks.process import LateError, Library
 from benchmarks.race import Race, Rules
 from benchmarks.results import pictures, ratios, store, table
-from benchmarks.rivals import LIBRARIES
+from benchmarks.rivals import LIBRARIES, scikit
 from benchmarks.search import find
 from benchmarks.task import Data, Task
 from sklearn.linear_model import LogisticRegression
@@ -26,23 +28,41 @@ RULES = Rules(threads=1, rounds=2, finer=1, cap=2.0, search_cap=5.0)
 class Fake(Library):
     """A library without a process: its accuracy and its time are functions of the setting."""
 
+    ladder = tuple(10.0**-k for k in range(15))
+
     def __init__(self, module, weights, seconds=lambda setting: 0.1, lies=None):
         super().__init__(module, None, 1, Path())
         self.entrants, self.weights, self.cost, self.lies = [f"fit/{module}"], weights, seconds, lies
         self.asked = []
 
+    def answer(self, setting):
+        return {"coef": self.weights(setting)}
+
     def ask(self, seconds, **request):
         if request["do"] == "load":
-            return {"refuses": self.lies} if self.lies else {"convert_s": 0.5, "ladder": [10.0**-k for k in range(15)]}
+            return {"refuses": self.lies} if self.lies else {"convert_s": 0.5, "ladder": self.ladder}
         if request["do"] == "run":
             setting = request["setting"]
             self.asked.append(setting)
             if self.cost(setting) > seconds:
                 raise LateError
-            np.savez(request["answer"], coef=self.weights(setting))
+            np.savez(request["answer"], **self.answer(setting))
             cost = self.cost(setting)
             return {"seconds": cost, "busy_s": cost, "peak_mb": 10.0, "extra_mb": 1.0}
         return {}
+
+
+class Fixed(Fake):
+    """One that has no setting, and always gives the same arrays."""
+
+    ladder = (None,)
+
+    def __init__(self, module, name, job, seconds=0.1, **answer):
+        super().__init__(module, None, lambda setting: seconds)
+        self.entrants, self.arrays = [f"{job}/{name}"], answer
+
+    def answer(self, setting):
+        return self.arrays
 
 
 @pytest.fixture
@@ -115,6 +135,85 @@ def test_who_is_far_behind_is_shown_with_the_time_of_the_search(measured):
     assert entries["far"].arrived
     assert not entries["far"].seconds
     assert "far about 1 s in the search" in table._rows({"rows": {"row": record}})
+
+
+def test_what_is_short_is_timed_however_far_behind_the_search_saw_it(small):
+    _, _, best = small
+    found = race(small, [Fake(name, lambda setting: best, lambda setting, s=s: s) for name, s in
+                         (("ours", 0.001), ("quick", 0.001), ("coarse", 0.03))])  # fmt: skip
+    assert found["coarse"].seconds
+
+
+RIGHT = {
+    "gradient": {"gradient": np.ones(3)},
+    "predict": {"probability": np.full(4, 0.5)},
+    "predict text": {"probability": np.full(4, 0.5)},
+    "cross-validate": {"C": np.array([1.0]), "scores": np.zeros(10)},
+    "vectorize": {
+        "data": np.ones(3), "indices": np.arange(3), "indptr": np.array([0, 3]), "bytes": np.array(100),
+    },
+    "cold start": {"lines": np.array(10)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("job", RIGHT)
+def test_a_wrong_answer_has_not_arrived(job, small):
+    _, folder, _ = small
+    reference = "numpy" if job == "gradient" else "scikit-learn"
+    right = RIGHT[job]
+    part = next(iter(right))
+    for wrong in (0 * right[part], np.full(right[part].shape, np.nan), np.zeros(0)):
+        libraries = [
+            Fixed("ours", "crossent", job, **right | {part: wrong}),
+            Fixed("other", "other", job, 0.001, **right | {part: wrong}),
+            Fixed("scikit", reference, job, 0.2, **right),
+        ]
+        found = race((Task(job, "small"), folder, None), libraries)
+        for name in ("crossent", "other"):
+            assert not found[name].arrived
+            assert re.search("not (the reference's|an) answer", found[name].reason)
+            assert found[name].as_dict()["median_s"] is None
+        assert found[reference].arrived
+        libraries[0] = Fixed("ours", "crossent", job, **right)
+        found = race((Task(job, "small"), folder, None), libraries)
+        assert found["crossent"].seconds, found["crossent"].reason
+        assert found[reference].seconds  # and a wrong one makes nobody late
+
+
+def test_a_whole_fit_is_no_looser_than_the_row_or_the_reference(small):
+    _, folder, _ = small
+    task = Task("whole fit", "small", gap=1e-6)
+    X, y = datasets.read(folder)
+    model = LogisticRegression(tol=1e-12, solver="newton-cholesky").fit(X, y)
+    for factor, reference, arrives in ((1, 1.01, True), (1.001, 1.01, True), (1.01, 1, False), (0, 1.01, False)):
+        libraries = [
+            Fixed("ours", "crossent", "whole fit", coef=factor * model.coef_, intercept=model.intercept_),
+            Fixed("scikit", "scikit-learn", "whole fit", coef=reference * model.coef_, intercept=model.intercept_),
+        ]
+        found = race((task, folder, None), libraries)
+        assert found["crossent"].arrived == arrives, factor
+        assert arrives or "stops at a gap" in found["crossent"].reason
+        assert found["scikit-learn"].arrived
+
+
+def test_every_solver_of_scikit_learn_takes_part():
+    try:
+        LogisticRegression(solver="none").fit([[0.0], [1.0]], [0, 1])
+    except ValueError as error:
+        solvers = set(re.findall(r"'([\w-]+)'", str(error).split("{")[1].split("}")[0]))
+    assert "lbfgs" in solvers
+    assert solvers == set(scikit.PENALTIES)
+
+
+def test_a_worker_has_as_many_cores_as_threads(cache):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system does not hold a process to its cores")
+    library = Library("plain", None, 1, cache / "log")
+    library.open()
+    try:
+        assert len(os.sched_getaffinity(library._process.pid)) == 1
+    finally:
+        library.close()
 
 
 def test_a_search_is_kept_until_something_that_it_depends_on_changes(small, monkeypatch):
