@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from crossent.arrow import plain
 from crossent.table import values
 
-_SAMPLE = 10_000  # rows looked at for the shape of text; distinct values are counted over all rows
+# Rows looked at for the shape of text, and bytes in so many rows at least; distinct values are counted over all rows.
+_SAMPLE, _BYTES, _ROWS = 10_000, 1 << 20, 1000
 _MOSTLY = 0.95  # share of cells that must be numbers for a column of text to be one; the others are then missing
 _LATTICE = (5, 10, 50, 100, 500, 1000, 5000, 10_000)  # what amounts are rounded to
 # Scripts without spaces: a character counts as a word.
@@ -143,7 +144,8 @@ def _words(name: str, present: pa.ChunkedArray) -> Guess:
     rows, distinct = len(present), pc.count_distinct(present).as_py()
     if _ID_NAME.search(name) and (identifier := _identifier(distinct, rows, 0.5)):
         return identifier
-    sample = present.take(pa.array(np.arange(0, rows, max(1, rows // _SAMPLE))))
+    step = max(rows // _SAMPLE, min(pc.sum(pc.binary_length(present)).as_py() // _BYTES, rows // _ROWS), 1)
+    sample = present.take(pa.array(np.arange(0, rows, step)))
     words = pc.mean(pc.count_substring_regex(sample, _WORD)).as_py()
     comes_again = distinct <= 0.5 * rows
     if (words > 10 and distinct > 50) or (words >= 1.5 and not comes_again):
