@@ -159,9 +159,24 @@ def test_what_is_not_finite_is_refused_also_where_its_weight_is_zero(rows, bad, 
     assert not model.coef_.any()
     new = np.ones((rows, 5))
     new[rows // 2, 3] = bad
-    for layout in (new, np.asfortranarray(new)):
+    for layout in (new, np.asfortranarray(new), sp.csr_array(new), sp.csr_matrix(new), sp.csc_array(new)):
         with pytest.raises(ValueError, match="Input X contains"):
             model.predict_proba(layout)
+        with pytest.raises(ValueError, match="Input X contains"):
+            model.fit(layout, np.arange(rows) % n_classes)
+
+
+def test_rows_of_csr_are_scored_as_columns_are_and_none_are_refused():
+    X, y = small_integers()
+    X[1:3] = 0  # rows without a value
+    rows = sp.csr_array(X.astype(float))
+    model = LogisticRegression().fit(X, y)
+    for part in (rows, rows[:1], rows[1:2]):
+        np.testing.assert_allclose(model.decision_function(part), model.decision_function(part.tocsc()), rtol=1e-12)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(rows[:0])
+    with pytest.raises(ValueError, match="4 features"):
+        model.predict(rows[:, :4])
 
 
 def test_values_whose_squares_overflow_are_predicted():

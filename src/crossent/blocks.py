@@ -42,6 +42,8 @@ def split(n: int, size: int) -> list[slice]:
 
 def split_by_weight(ends: NDArray[Any], pieces: int) -> list[slice]:
     """Cut range(len(ends) - 1) into at most ``pieces`` slices of about equal weight; ``ends`` are running sums."""
+    if pieces == 1:
+        return [slice(0, len(ends) - 1)]
     targets = ends[0] + (ends[-1] - ends[0]) * np.arange(1, pieces) / pieces
     edges = [0, *np.searchsorted(ends, targets).tolist(), len(ends) - 1]
     return [slice(lo, hi) for lo, hi in itertools.pairwise(edges) if hi > lo] or [slice(0, 0)]

@@ -334,8 +334,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
 
 def _is_plain(X: Any) -> bool:
-    """Tell whether X is an array that needs no check but for being finite: two axes, float64, not empty."""
-    return type(X) is np.ndarray and X.ndim == 2 and X.dtype == np.float64 and X.size > 0 and X.flags.forc
+    """Tell whether X is an array or rows of CSR that need no check but for being finite: float64, not empty."""
+    if type(X) is np.ndarray:
+        return X.ndim == 2 and X.dtype == np.float64 and X.size > 0 and X.flags.forc
+    return type(X) in {sp.csr_matrix, sp.csr_array} and X.ndim == 2 and X.dtype == np.float64 and X.size > 0
 
 
 def _as_attributes(coef: Array, intercept: Array, dtype: type) -> dict[str, NDArray[Any]]:

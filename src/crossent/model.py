@@ -143,10 +143,15 @@ class Model:
 
     def batches(self, source: Any) -> Iterator[tuple[pa.RecordBatch, Array]]:
         """Yield the rows of any source in batches, each with its margins; never holds more than one batch."""
-        seen = 0
+        seen, empty = 0, None
         for batch in read(source, expected=self.encoder.inputs):
-            yield batch, self.margins(batch, range(seen, seen + len(batch)))
-            seen += len(batch)
+            if len(batch):
+                yield batch, self.margins(batch, range(seen, seen + len(batch)))
+                seen += len(batch)
+            else:
+                empty = batch
+        if not seen and empty is not None:
+            yield empty, self.margins(empty)
 
     def predict(self, source: Any) -> Array:
         """Return the most probable class of each row.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from crossent.blocks import BLOCK_VALUES, cores, quiet_blas, run, split
 from crossent.design import SMALL, as_design
@@ -32,14 +33,16 @@ def margins(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) ->
         Threads; all cores by default.
     """
     w = coef[0] if len(coef) == 1 else np.ascontiguousarray(coef.T)  # a row of coefficients may be long: no copy of it
-    with quiet_blas():
+    with quiet_blas(not issparse(X)):  # which takes longer than a few texts
         z: Array = as_design(X, intercept=False, n_jobs=n_jobs).dot(w.astype(np.float64, copy=False))
     z += intercept
     return z
 
 
-def margins_if_finite(X: Array, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array | None:
-    """Return what ``margins`` does, for an array of float64, or None when a value is not finite; in one read of X."""
+def margins_if_finite(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array | None:
+    """Return what ``margins`` does, for float64, or None when a value is not finite; of an array in one read."""
+    if issparse(X):
+        return margins(X, coef, intercept, n_jobs) if all_finite(X, n_jobs) else None
     z = np.empty(len(X) if len(coef) == 1 else (len(X), len(coef)))
     if z.ndim == 1 and X.flags.c_contiguous:
         w, b = coef[0].astype(np.float64, copy=False), float(intercept[0])
@@ -80,9 +83,10 @@ def log_probabilities(z: Array, n_jobs: int | None = None) -> Array:
     return out
 
 
-def all_finite(X: Array, n_jobs: int | None = None) -> bool:
-    """Tell in one read whether all values are finite; False also where their sum is not."""
-    return all(_by_rows(lambda rows: _sum_is_finite(X[rows]), X, n_jobs))
+def all_finite(X: Any, n_jobs: int | None = None) -> bool:
+    """Tell in one read whether the values of an array or a sparse matrix are finite; False also if their sum is not."""
+    values = X.data if issparse(X) else X
+    return all(_by_rows(lambda rows: _sum_is_finite(values[rows]), values, n_jobs))
 
 
 def _sum_is_finite(X: Array) -> bool:

@@ -132,7 +132,8 @@ class Encoder:
     def _assemble(self, blocks: list[Block]) -> np.ndarray | sparse.csr_matrix:
         if self.is_sparse:
             parts = [_csr(block) if isinstance(block, np.ndarray) else block for block in blocks]
-            X = sparse.csr_matrix(parts[0]) if len(parts) == 1 else sparse.hstack(parts, format="csr")
+            X = parts[0] if len(parts) == 1 else sparse.hstack(parts, format="csr")
+            X = X if isinstance(X, sparse.csr_matrix) else sparse.csr_matrix(X)
             X.sort_indices()
             return X
         dense = [block if isinstance(block, np.ndarray) else block.toarray() for block in blocks]
