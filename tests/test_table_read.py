@@ -148,6 +148,20 @@ def test_batches_can_be_left_unfinished(tmp_path):
     batches.close()
 
 
+@pytest.mark.parametrize(("piece", "bare"), [(1, "x"), (7, "x"), (100, "x"), (5000, "x"), (5000, '5" long')])
+def test_quoted_lines_are_one_cell_however_the_file_is_cut(piece, bare, monkeypatch):
+    rng = np.random.default_rng(0)
+    lines = ["", 'a "word"', "b,c"]
+    cells = ["\n".join(lines[k] for k in rng.integers(0, 3, n)) for n in rng.integers(0, 300, 60)]
+    quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    monkeypatch.setattr(streams, "PIECE", piece)
+    table = read_table(io.BytesIO("".join(f"{cell},{bare}\n" for cell in ["text", *quoted]).encode()), header=True)
+    assert table["text"].to_pylist() == cells
+    assert table.num_columns == 2
+    assert set(table[1].to_pylist()) == {bare}
+    assert table["text"].num_chunks > 1
+
+
 def test_json_keys_may_lack_and_come_later(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n\n{"b": "x"}\n{"a": null, "b": "y"}')

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from crossent.errors import CrossentError, DataWarning
-from crossent.table.streams import CHUNK, Utf8, first_line
+from crossent.table.streams import CHUNK, Pieces, Utf8, first_line
 from crossent.table.values import MISSING
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "svmlight")
@@ -38,7 +38,7 @@ _EXTENSIONS = {
 }
 _COMPRESSED = {".gz", ".bz2", ".zst", ".zstd"}
 _SVMLIGHT = re.compile(rb"\s*[-+]?[\d.]+(\s+\d+:[-+\d.eE]+)+\s*(#.*)?$")
-BLOCK = 16 << 20  # bytes parsed at a time; a row must fit in one block
+BLOCK = 16 << 20  # bytes parsed at a time, at most; a row must fit in one block
 
 
 def sniff(name: str, stream: io.BufferedReader) -> str:
@@ -114,9 +114,10 @@ def delimited(
             named = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             message = f"{name}: no header (its first row is like the rows below); columns are {named}"
             warnings.warn(message, DataWarning, stacklevel=2)
+    pieces = Pieces(text, quoted=bool(quote))
     try:
         reader = arrow_csv.open_csv(
-            text,
+            pieces,
             read_options=arrow_csv.ReadOptions(
                 column_names=names, skip_rows_after_names=int(has_header), block_size=BLOCK, use_threads=False
             ),
@@ -138,7 +139,7 @@ def delimited(
         raise CrossentError(f"{name}: {_csv_message(str(error), len(names), first)}") from None
     finally:
         raw.leave()
-    if quote and raw.quotes % 2 and last is not None and any(str(c[-1]).endswith("\n") for c in last.columns):
+    if quote and pieces.quotes % 2 and last is not None and any(str(c[-1]).endswith("\n") for c in last.columns):
         raise CrossentError(f"{name}: a quotation mark opens in the last row and never closes; close or double it")
     raw.tell_latin1()
 

@@ -14,11 +14,13 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from crossent.errors import CrossentError, DataWarning
 
 CHUNK = 1 << 20
-_QUOTE = ord('"')
+PIECE, TAIL = 2 << 20, 1 << 16
+_QUOTE, _NEWLINE = b'"\n'
 # The first bytes of a compressed file tell the codec, whatever the file is called.
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -97,12 +99,12 @@ class Utf8(_Reader):
     """A text stream as UTF-8: byte-order marks removed, UTF-16 decoded, stray Latin-1 bytes understood.
 
     A byte that is not UTF-8 is read as Latin-1 and counted; `tell_latin1` says so. The stream always ends with a
-    newline, so a last line without one is like the others. Counts quotation marks as they pass.
+    newline, so a last line without one is like the others.
     """
 
     def __init__(self, stream: io.BufferedReader, name: str):
         super().__init__(stream, name)
-        self.latin1, self.quotes, self.pending, self.ended = 0, 0, b"", False
+        self.latin1, self.pending, self.ended = 0, b"", False
         head = stream.peek(CHUNK)
         utf16 = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         if b"\0" in head and not utf16:
@@ -121,8 +123,6 @@ class Utf8(_Reader):
             data = self.fetch(CHUNK)
             self.ended = not data
             self.pending = self._as_utf8(data)
-            quotes = np.count_nonzero(np.frombuffer(self.pending, np.uint8) == _QUOTE)  # bytes.count takes longer
-            self.quotes += int(quotes)
             if self.ended:
                 self.pending += b"\n"
         size = min(len(buffer), len(self.pending))
@@ -150,6 +150,34 @@ class Utf8(_Reader):
         if self.latin1:
             bytes_are = "byte is" if self.latin1 == 1 else "bytes are"
             warnings.warn(f"{self.name}: {self.latin1:,} {bytes_are} not UTF-8; read as Latin-1", DataWarning, 2)
+
+
+class Pieces(_Reader):
+    """Delimited text in pieces as small as may be, so that the first rows are there while the last are still read.
+
+    A row has to end in each, as Arrow needs it: a newline that is not between quotation marks, which are counted as
+    they pass. Where marks stand alone that is sooner or later mistaken, and pieces are as large as they are asked for.
+    """
+
+    def __init__(self, stream: io.BufferedReader, quoted: bool):
+        super().__init__(stream)
+        self.quoted, self.quotes = quoted, 0
+
+    def read(self, size: int = -1) -> bytes:
+        parts, left, complete = [b""], size, False
+        while left > 0 and not complete and (part := self.fetch(min(left, PIECE))):
+            parts.append(part)
+            left -= len(part)
+            complete = self._pass(np.frombuffer(part, np.uint8))
+        return b"".join(parts)
+
+    def _pass(self, part: NDArray[np.uint8]) -> bool:
+        """Count the quotation marks; tell whether a row ends, as far as the last of the bytes show."""
+        self.quotes += int(np.count_nonzero(part == _QUOTE))  # bytes.count takes longer
+        tail = part[-TAIL:]
+        quotes = np.cumsum(tail == _QUOTE)
+        before = self.quotes - quotes[-1] + quotes[tail == _NEWLINE]  # each newline
+        return bool((before % 2 == 0).any()) if self.quoted else len(before) > 0
 
 
 _left: "weakref.WeakSet[Utf8]" = weakref.WeakSet()
