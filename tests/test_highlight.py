@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.feature_extraction.text as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,11 @@ from crossent.text import CountVectorizer, HashingVectorizer, TfidfVectorizer, h
 
 CORPUS = ["Good film, good plot", "an AWFUL film of İstanbul", "ΟΔΟΣ όδος", "great great great cast", "the end of it"]
 VECTORIZERS = [
+    CountVectorizer(token_pattern=r"\w*"),
+    CountVectorizer(token_pattern=r"a?(w)?", ngram_range=(1, 2)),
+    HashingVectorizer(token_pattern=r"f*"),
+    reference.CountVectorizer(ngram_range=(1, 2)),
+    reference.HashingVectorizer(n_features=7),
     CountVectorizer(),
     CountVectorizer(lowercase=False, token_pattern=r"(?u)\w(\w+)"),
     CountVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(2, 3), binary=True),
@@ -52,7 +58,22 @@ def test_a_word_has_the_weight_of_its_own_column(vectorizer):
     ]  # fmt: skip
 
 
+class Shouted(CountVectorizer):
+    def build_preprocessor(self):
+        return str.upper
+
+
 def test_words_that_cannot_be_traced_back_are_refused():
-    vectorizer = CountVectorizer(analyzer="char").fit(CORPUS)
-    with pytest.raises(CrossentError, match="analyzer='word'"):
-        highlight(vectorizer, "good", weights_of(vectorizer))
+    for vectorizer in (CountVectorizer(analyzer="char"), CountVectorizer(analyzer=str.split), Shouted()):
+        vectorizer.fit(CORPUS)
+        with pytest.raises(CrossentError, match="analyzer='word'"):
+            highlight(vectorizer, "good", weights_of(vectorizer))
+
+
+def test_weights_are_one_for_each_column():
+    for vectorizer in (CountVectorizer().fit(CORPUS), HashingVectorizer(n_features=16)):
+        weights = weights_of(vectorizer)
+        for wrong in (weights[None], weights[:-1], np.append(weights, 1.0), 1.0):
+            with pytest.raises(CrossentError, match="one for each column"):
+                highlight(vectorizer, "a good film", wrong)
+        assert highlight(vectorizer, b"a good film", weights) == highlight(vectorizer, "a good film", weights)

@@ -4,6 +4,8 @@ import io
 import pickle
 import subprocess
 import sys
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +221,7 @@ def test_names_of_a_few_columns():
     vectorizer = CountVectorizer(ngram_range=(1, 2)).fit(TEXTS)
     names = vectorizer.get_feature_names_out()
     assert vectorizer.names_of([3, 0, len(names) - 1]) == [names[3], names[0], names[-1]]
+    assert vectorizer.names_of(2) == [names[2]]
     theirs = reference.CountVectorizer(ngram_range=(1, 2)).fit(TEXTS)
     X = vectorizer.transform(TEXTS)
     for ours, expected in zip(vectorizer.inverse_transform(X), theirs.inverse_transform(X), strict=True):
@@ -233,6 +236,11 @@ def test_vocabulary_and_idf_may_be_set():
     ours = CountVectorizer()
     ours.vocabulary_ = {"dog": 0, "cat": 1}
     assert ours.transform(["cat cat dog"]).toarray().tolist() == [[1, 2]]
+    del ours.vocabulary_
+    with pytest.raises(NotFittedError):
+        ours.transform(["cat"])
+    params = {"vocabulary": [b"cat", "dog"], "lowercase": False}
+    assert same(CountVectorizer(**params).fit_transform(TEXTS), reference.CountVectorizer(**params).transform(TEXTS))
 
 
 def test_weights_are_those_of_the_fit():
@@ -256,6 +264,42 @@ def test_wrong_parameters_are_scikit_learns_to_refuse():
             CountVectorizer(**params).fit(TEXTS)
     with pytest.warns(UserWarning, match="stop_words"):
         CountVectorizer(stop_words=["don't"]).fit(TEXTS)
+    for vectorizer in (CountVectorizer(vocabulary=["cat"], stop_words=["The"]), HashingVectorizer(stop_words=["The"])):
+        with pytest.warns(UserWarning, match="stop_words"):
+            vectorizer.transform(TEXTS)
+    for dtype in (np.float16, object, str):
+        with pytest.raises(ValueError, match="type"):
+            CountVectorizer(dtype=dtype).fit(TEXTS)
+    for n_jobs in ("2", 1.5, True):
+        for kind in (CountVectorizer, TfidfVectorizer, HashingVectorizer):
+            with pytest.raises(CrossentError, match="n_jobs is"):
+                kind(n_jobs=n_jobs).fit(TEXTS)
+
+
+def test_norms_that_only_scikit_learn_has():
+    expected = reference.HashingVectorizer(norm="max").transform(TEXTS)
+    assert same(HashingVectorizer(norm="max").transform(TEXTS), expected)
+    with pytest.raises(ValueError, match="norm"):
+        HashingVectorizer(norm="l3").transform(TEXTS)
+
+
+def test_no_weights_no_matrix():
+    vectorizer = TfidfVectorizer(vocabulary=["cat", "dog"], norm=None)
+    with pytest.raises(UnicodeDecodeError):
+        vectorizer.fit(["cat", "cat dog", b"\xff"])
+    with pytest.raises(NotFittedError):
+        vectorizer.transform(["cat dog"])
+    with pytest.raises(ValueError, match="0 sample"):
+        TfidfVectorizer().fit(TEXTS).transform([])
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        unseen = TfidfVectorizer(vocabulary=["cat", "zebra"], smooth_idf=False).fit(TEXTS)
+    with pytest.raises(ValueError, match="infinity"):
+        unseen.transform(["zebra cat"])
+    assert unseen.transform(["cat cat"]).toarray().tolist() == [[1.0, 0.0]]
+    with pytest.raises(ValueError, match="shape"):
+        TfidfVectorizer().fit(TEXTS).idf_ = np.ones((17, 1))
+    with pytest.raises(ValueError, match="no idf"):
+        TfidfVectorizer.from_arrays(TfidfVectorizer(use_idf=False).fit(TEXTS).to_arrays())
 
 
 def test_error_in_the_stream_of_documents_is_raised():
@@ -267,19 +311,59 @@ def test_error_in_the_stream_of_documents_is_raised():
         CountVectorizer().fit(documents())
 
 
-def test_hashed_columns_keep_the_name_of_their_most_frequent_term():
-    documents = ["red red red green", "green blue red", "a b blue"]
-    vectorizer = HashingVectorizer(n_features=8, norm=None, alternate_sign=False, keep_names=True)
-    X = vectorizer.fit_transform(iter(documents))
-    assert same(X, reference.HashingVectorizer(n_features=8, norm=None, alternate_sign=False).transform(documents))
-    terms = {"red": 4, "green": 2, "blue": 2}
+NAMED = {
+    **ANALYZERS,
+    "bytes": {"analyzer": lambda text: text.encode().split()},
+    "stop words": {"stop_words": ["the"], "ngram_range": (1, 2)},
+}
+READ = {
+    "content": list,
+    "content once": iter,
+    "file": lambda texts: list(map(io.StringIO, texts)),
+    "file once": lambda texts: map(io.StringIO, texts),
+}
+
+
+@pytest.mark.parametrize("texts", [TEXTS, [""], [*TEXTS, "the \ud800 cat"]], ids=["texts", "nothing", "surrogate"])
+@pytest.mark.parametrize("read", READ)
+@pytest.mark.parametrize("analyzer", NAMED)
+def test_hashed_columns_keep_the_name_of_their_most_frequent_term(analyzer, read, texts):
+    params = {"n_features": 16, "norm": None, **NAMED[analyzer]}
+    theirs = reference.HashingVectorizer(**params)
+    vectorizer = HashingVectorizer(keep_names=True, input=read.split()[0], **params)
+    try:
+        expected = theirs.transform(texts)
+    except UnicodeEncodeError:
+        with pytest.raises(UnicodeEncodeError):
+            vectorizer.fit_transform(READ[read](texts))
+        return
+    assert same(vectorizer.fit_transform(READ[read](texts)), expected)
+    totals = Counter(chain.from_iterable(map(theirs.build_analyzer(), texts)))
+    hasher = reference.HashingVectorizer(n_features=16, analyzer=lambda term: [term])
+    column_of = hasher.transform(list(totals)).indices if totals else []
     by_column = {}
-    for term in sorted(terms, key=lambda term: (-terms[term], term)):
-        by_column.setdefault(int(vectorizer.transform([term]).indices[0]), term)
-    for kept in (vectorizer, HashingVectorizer.from_arrays(vectorizer.to_arrays(), n_features=8)):
-        assert kept.names_of(range(8)) == [by_column.get(column, f"#{column}") for column in range(8)]
-    with pytest.raises(NotFittedError, match="keep_names"):
-        HashingVectorizer().fit(documents).names_of([0])
+    for term, column in sorted(zip(totals, column_of, strict=True), key=lambda of: (-totals[of[0]], of[0])):
+        by_column.setdefault(int(column), term if isinstance(term, str) else term.decode())
+    for kept in (vectorizer, HashingVectorizer.from_arrays(vectorizer.to_arrays(), n_features=16)):
+        assert kept.names_of(range(16)) == [by_column.get(column, f"#{column}") for column in range(16)]
+
+
+def test_names_are_of_the_last_fit_and_its_columns():
+    vectorizer = HashingVectorizer(keep_names=True, n_features=16).fit(["cat dog mouse"])
+    assert set(vectorizer.names_of(range(16))) >= {"cat", "dog", "mouse"}
+    arrays = vectorizer.to_arrays()
+    vectorizer.set_params(n_features=8)
+    for unnamed in (vectorizer, HashingVectorizer().fit(TEXTS), vectorizer.set_params(keep_names=False).fit(TEXTS)):
+        with pytest.raises(NotFittedError, match="keep_names"):
+            unnamed.names_of([0])
+    assert vectorizer.to_arrays() == {}
+    for wrong in (
+        {"offsets": arrays["offsets"] + 1},
+        {"columns": arrays["columns"][::-1]},
+        {"n_features": np.array(3)},
+    ):
+        with pytest.raises(ValueError, match="do not fit together"):
+            HashingVectorizer.from_arrays({**arrays, **wrong}, n_features=16)
 
 
 BEFORE_AND_AFTER = """

@@ -58,6 +58,7 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "warm_start": ("True or False", _is_flag),
     "n_jobs": ("an integer or None", lambda v: v is None or _is_integer(v)),
     "refit": ("True or False", _is_flag),
+    "keep_names": ("True or False", _is_flag),
     "use_legacy_attributes": ("True or False", _is_flag),
     "selection": ("'best' or '1se'", lambda v: _is_one_of(v, ("best", "1se"))),
 }

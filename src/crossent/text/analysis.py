@@ -33,7 +33,7 @@ def analysis_of(vectorizer: Any) -> Analysis | None:
         return None
     if v.analyzer == "word" and v.token_pattern not in _MIN_CHARS:
         return None
-    if _changes_a_step(v.__class__):
+    if changes_a_step(v.__class__):
         return None
     stop_words = v.stop_words if v.analyzer == "word" else None
     if isinstance(stop_words, str):
@@ -53,7 +53,7 @@ def _is_range(ngram_range: Any) -> bool:
 
 
 @cache
-def _changes_a_step(kind: Hashable) -> bool:
+def changes_a_step(kind: Hashable) -> bool:
     """Tell whether a subclass of the user's has its own way of doing something that the kernels do."""
     return any(getattr(kind, step) is not getattr(sklearn_text.CountVectorizer, step) for step in _STEPS)
 

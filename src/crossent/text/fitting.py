@@ -18,6 +18,7 @@ from sklearn import get_config
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction import text as sklearn_text
 
+from crossent import parameters
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
@@ -34,8 +35,10 @@ class _Checked(Exception):  # noqa: N818
     """scikit-learn has checked the parameters and asks for the first document."""
 
 
-def check_parameters(fit: Any) -> None:
-    """Have scikit-learn check the parameters: call its ``fit`` with documents whose first one stops it."""
+def check_parameters(vectorizer: Any, fit: Any) -> None:
+    """Check ours, and have scikit-learn check its own: call its ``fit`` with documents whose first one stops it."""
+    parameters.check_parameters(vectorizer)
+    sp.csr_array((1, 1), dtype=vectorizer.dtype)  # ValueError where no matrix holds the type
 
     def documents() -> Iterator[str]:
         raise _Checked
@@ -49,6 +52,8 @@ def blocks_of(vectorizer: Any, documents: Any, surrogates: bool = True) -> tuple
     """Return the blocks of the documents, and the number of threads worth using."""
     if vectorizer.input != "content":
         documents = map(vectorizer.decode, items(documents))
+    if vectorizer.stop_words is not None:
+        vectorizer.build_analyzer()  # warns, once, of stop words that no token can be
     preprocess = vectorizer.build_preprocessor() if vectorizer.strip_accents else None
     iterator = blocks(documents, vectorizer.decode, preprocess, surrogates)
     first = list(islice(iterator, 2))
@@ -107,7 +112,7 @@ class WithVocabulary:
 
     @property
     def vocabulary_(self) -> dict[str, int]:
-        """Terms and their columns, as a dict."""
+        """Terms and their columns: a dict that is made when asked for. To change them assign a dict; edits are lost."""
         if self._terms is None:
             if self._compact is None:
                 raise AttributeError(f"{type(self).__name__} has no vocabulary_ before it is fitted")
@@ -157,8 +162,8 @@ class WithVocabulary:
         """Return the terms of a few columns; makes no list of all."""
         vocabulary = self._compact
         if vocabulary is None:
-            return self.get_feature_names_out()[columns].tolist()
-        return vocabulary.names(np.asarray(columns))
+            return self.get_feature_names_out()[np.atleast_1d(columns)].tolist()
+        return vocabulary.names(np.atleast_1d(columns))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return what was learned, as arrays that :meth:`from_arrays` takes back.
@@ -188,7 +193,7 @@ class WithVocabulary:
 
     def _learn(self, raw_documents: Any, analysis: Analysis | None) -> matrix.Counted:
         """Count the documents; keep the vocabulary, and of the counts what belongs to it."""
-        check_parameters(super().fit_transform)  # type: ignore[misc]
+        check_parameters(self, super().fit_transform)  # type: ignore[misc]
         given = self._ready(analysis) if self.fixed_vocabulary_ else None
         if given is not None and analysis is not None:
             return self._look_up(raw_documents, analysis, given)

@@ -45,10 +45,10 @@ class Words(NamedTuple):
         else:  # the lower case of a dotted capital I is two characters
             begins = [at for at, c in enumerate(document) for _ in c.lower()] + [len(document)]
         for match in pattern.finditer(text):
-            word = match[pattern.groups]
-            if word and word not in self.stop_words:
-                start, end = match.span(pattern.groups)
-                yield begins[start], begins[end - 1] + 1, word
+            word = match[pattern.groups] or ""  # a group that took no part is an empty word, which counts too
+            if word not in self.stop_words:
+                start, end = match.span(pattern.groups if word else 0)
+                yield begins[start], begins[end - 1] + 1 if word else begins[start], word
 
 
 def spread(document: str, words: Words, products: Mapping[Any, float], key: Key = list) -> list[Span]:
@@ -63,6 +63,11 @@ def spread(document: str, words: Words, products: Mapping[Any, float], key: Key 
     key : callable
         The keys of a list of n-grams; by default the n-grams themselves. A product is shared equally by all places
         whose n-grams have its key, and there by the words of the n-gram.
+
+    Raises
+    ------
+    CrossentError
+        A product of something that the words of the document are not.
     """
     found = list(words.find(document))
     tokens = [word for _, _, word in found]
@@ -72,6 +77,9 @@ def spread(document: str, words: Words, products: Mapping[Any, float], key: Key 
         for where, feature in zip(covered, key([" ".join(tokens[i] for i in where) for where in covered]), strict=True):
             if feature in products:
                 places[feature].append(where)
+    lost = products.keys() - places.keys()
+    if lost:
+        raise CrossentError(f"{next(iter(lost))!r} is in the document's row, but not among its words: not to be traced")
     shares: list[list[float]] = [[] for _ in found]
     for feature, everywhere in places.items():
         for where in everywhere:
@@ -83,7 +91,7 @@ def spread(document: str, words: Words, products: Mapping[Any, float], key: Key 
     ]
 
 
-def highlight(vectorizer: Any, document: str, weights: Any) -> list[Span]:
+def highlight(vectorizer: Any, document: str | bytes, weights: Any) -> list[Span]:
     """Return the words of a document, each with its share of the margin w . x, for a fitted vectorizer of words.
 
     A word pair's product is shared by its two words; terms that fall into one hashed column share its product.
@@ -91,8 +99,8 @@ def highlight(vectorizer: Any, document: str, weights: Any) -> list[Span]:
     Parameters
     ----------
     vectorizer : CountVectorizer, TfidfVectorizer or HashingVectorizer
-        Fitted, of words: ``analyzer="word"`` with no callable and no ``strip_accents``.
-    document : str
+        Ours or scikit-learn's; fitted, of words: ``analyzer="word"`` with no callable and no ``strip_accents``.
+    document : str or bytes
     weights : array of shape (n_features,)
         The weights of one class: a row of ``coef_``.
 
@@ -106,16 +114,24 @@ def highlight(vectorizer: Any, document: str, weights: Any) -> list[Span]:
     CrossentError
         A vectorizer whose words cannot be traced back to the document.
     """
+    from crossent.text.analysis import changes_a_step
+
     v = vectorizer
-    if v.analyzer != "word" or v.strip_accents or v.preprocessor is not None or v.tokenizer is not None:
-        wanted = "analyzer='word' and no preprocessor, tokenizer or strip_accents"
+    custom = v.strip_accents or v.preprocessor is not None or v.tokenizer is not None or changes_a_step(v.__class__)
+    if v.analyzer != "word" or custom:
+        wanted = "analyzer='word' and no preprocessor, tokenizer, strip_accents or step of a subclass's own"
         raise CrossentError(f"only words are highlighted: give a vectorizer with {wanted}")
+    if isinstance(document, bytes):
+        document = document.decode(v.encoding, v.decode_error)
+    X, weights = v.transform([document]), np.asarray(weights)
+    if weights.shape != X.shape[1:]:
+        raise CrossentError(f"weights of shape {weights.shape}: give {X.shape[1]}, one for each column: a row of coef_")
     words = Words(v.token_pattern, v.lowercase, v.ngram_range, frozenset(v.get_stop_words() or ()))
-    X = v.transform([document])
-    products = np.asarray(weights)[X.indices] * X.data
+    products = (weights[X.indices] * X.data).tolist()
     if hasattr(v, "n_features"):
         from crossent.text.names import columns_of
 
-        by_column = dict(zip(X.indices.tolist(), products.tolist(), strict=True))
+        by_column = dict(zip(X.indices.tolist(), products, strict=True))
         return spread(document, words, by_column, lambda terms: columns_of(terms, v.n_features).tolist())
-    return spread(document, words, dict(zip(v.names_of(X.indices), products.tolist(), strict=True)))
+    terms = v.names_of(X.indices) if hasattr(v, "names_of") else v.get_feature_names_out()[X.indices]
+    return spread(document, words, dict(zip(terms, products, strict=True)))

@@ -51,7 +51,7 @@ class SavedTfidf:
 
     def names_of(self, columns: Any) -> list[str]:
         """Return the terms of a few columns."""
-        return self.vocabulary.names(np.asarray(columns))
+        return self.vocabulary.names(np.atleast_1d(columns))
 
     @cached_property
     def _analysis(self) -> Analysis:

@@ -5,23 +5,27 @@ Where a parameter is a callable, or a pattern of the user's own, scikit-learn it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction import text as sklearn_text
 
+from crossent import parameters
 from crossent.blocks import cores
 from crossent.text import matrix
 from crossent.text.analysis import analysis_of
-from crossent.text.documents import items
+from crossent.text.corpus import Corpus
+from crossent.text.documents import Block, items
 from crossent.text.fitting import WithVocabulary, blocks_of, sparse
-from crossent.text.names import HashedNames
+from crossent.text.names import HashedNames, joined
 from crossent.text.rows import L1, L2, NO_NORM
 from crossent.text.tfidf import sublinear
-from crossent.text.tokens import Analysis
+from crossent.text.tokens import WORDS, Analysis
 
 Array = NDArray[Any]
 _NORMS = {None: NO_NORM, "l1": L1, "l2": L2}
@@ -32,7 +36,8 @@ class CountVectorizer(WithVocabulary, sklearn_text.CountVectorizer):
 
     Parameters, attributes and results are scikit-learn's. What is added: ``n_jobs``, the number of threads (None: all
     cores; the result is the same for any), Arrow columns as documents, :meth:`names_of`, :meth:`to_arrays` and
-    :meth:`from_arrays`. Rows come sorted by column from :meth:`fit_transform` too.
+    :meth:`from_arrays`. Rows come sorted by column from :meth:`fit_transform` too. ``vocabulary_`` is made when asked
+    for: to change it assign another dict, for what is edited in place is lost.
     """
 
     def __init__(
@@ -82,9 +87,10 @@ class CountVectorizer(WithVocabulary, sklearn_text.CountVectorizer):
 class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
     """Weighed counts: :class:`sklearn.feature_extraction.text.TfidfVectorizer`, faster.
 
-    Parameters, attributes and results are scikit-learn's; see :class:`CountVectorizer` for what is added. Values are
-    the bits of scikit-learn's ``transform``. Its ``fit_transform`` sums the squares of a row in the order in which
-    terms were first seen, and so differs from its own ``transform`` in the last place; ours does not.
+    Parameters, attributes and results are scikit-learn's; see :class:`CountVectorizer` for what is added and for
+    ``vocabulary_``. Values are the bits of scikit-learn's ``transform``. Its ``fit_transform`` sums the squares of a
+    row in the order in which terms were first seen, and so differs from its own ``transform`` in the last place; ours
+    does not.
     """
 
     _idf: Array | None = None
@@ -214,7 +220,21 @@ class TfidfVectorizer(WithVocabulary, sklearn_text.TfidfVectorizer):
         norm, is_sublinear = self._weights
         of_count = sublinear(counted.largest(), dtype) if is_sublinear else None
         idf = None if self._idf is None else self._idf.astype(dtype, copy=False)
-        return matrix.assemble(counted, dtype, of_count, idf, _NORMS[norm], cores(self.n_jobs))
+        if not counted.n_rows:
+            raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required by TfidfVectorizer.")
+        arrays = matrix.assemble(counted, dtype, of_count, idf, _NORMS[norm], cores(self.n_jobs))
+        if norm is not None and not np.isfinite(arrays[0].sum()):  # infinity over infinity
+            raise ValueError("Input contains infinity or NaN: an idf_ is not finite; smooth_idf=True makes it so")
+        return arrays
+
+
+class _Read(NamedTuple):
+    """A file that can be read again."""
+
+    content: Any
+
+    def read(self) -> Any:
+        return self.content
 
 
 class HashingVectorizer(sklearn_text.HashingVectorizer):
@@ -272,24 +292,44 @@ class HashingVectorizer(sklearn_text.HashingVectorizer):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters; with ``keep_names``, learn the names of the columns, in one pass over the text."""
+        parameters.check_parameters(self)
         super().fit(X, y)
-        if self.keep_names:
-            shared = CountVectorizer().get_params().keys() & self.get_params().keys() - {"binary", "dtype"}
-            counter = CountVectorizer(**{name: getattr(self, name) for name in shared})
-            totals = np.asarray(counter.fit_transform(X).sum(axis=0)).ravel()
-            self._names = HashedNames.of(counter.get_feature_names_out(), totals, self.n_features)
+        self._names = HashedNames.of(*self._terms(X), self.n_features) if self.keep_names else None
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, then transform; see scikit-learn."""
-        if self.keep_names and isinstance(X, Iterator):
-            X = list(X)  # read twice
+        if self.keep_names and self.input == "file":
+            X = [_Read(file.read()) for file in items(X)]
+        elif self.keep_names and isinstance(X, Iterator):
+            X = list(X)  # read twice, as files are
         return self.fit(X, y).transform(X)
+
+    def _terms(self, X: Any) -> tuple[Callable[[Array], tuple[Array, Array]], Array]:
+        """Return what spells the documents' terms, in their order, and how often each occurs."""
+        analysis = analysis_of(self)
+        if analysis is None:
+            found = chain.from_iterable(map(self.build_analyzer(), items(X)))
+            totals = Counter(term.encode() if isinstance(term, str) else term for term in found)
+            encoded = sorted(totals)
+            return lambda some: joined([encoded[k] for k in some]), np.array([totals[term] for term in encoded], int)
+        pieces, threads = self._blocks(X, analysis)
+        corpus = Corpus(analysis).read_all(pieces, threads)
+        if corpus.is_empty:
+            return lambda some: joined([]), np.zeros(0, int)
+        terms = corpus.terms(None, 0, np.inf, threads)
+        return terms.vocabulary.spelled, corpus.count(terms, None, threads, last=True).totals(np.dtype(int))
+
+    def _blocks(self, X: Any, analysis: Analysis) -> tuple[Iterable[Block], int]:
+        """Return blocks of the documents. Lone surrogates are in no word; in characters they cannot be hashed."""
+        return blocks_of(self, X, surrogates=analysis.mode == WORDS)
 
     def names_of(self, columns: Any) -> list[str]:
         """Return the most frequent term of each of these columns; ``"#"`` and its number where none was seen."""
-        if self._names is None:
-            raise NotFittedError("the columns have no names: fit a HashingVectorizer(keep_names=True) on documents")
+        if self._names is None or self._names.n_features != self.n_features:
+            raise NotFittedError(
+                f"the {self.n_features} columns have no names: fit a HashingVectorizer(keep_names=True) on documents"
+            )
         return self._names.of_columns(columns)
 
     def to_arrays(self) -> dict[str, Array]:
@@ -308,9 +348,10 @@ class HashingVectorizer(sklearn_text.HashingVectorizer):
         """Return the documents' matrix; see scikit-learn. Costs one pass over the text."""
         analysis = analysis_of(self)
         dtype = np.dtype(self.dtype)
-        if analysis is None or dtype not in (np.float32, np.float64) or not 0 < self.n_features < 1 << 31:
+        known = dtype in (np.float32, np.float64) and 0 < self.n_features < 1 << 31 and self.norm in _NORMS
+        if analysis is None or not known:
             return super().transform(items(X))
-        pieces, threads = blocks_of(self, X, surrogates=False)
+        pieces, threads = self._blocks(X, analysis)
         counted = matrix.hashed(pieces, analysis, self.n_features, bool(self.alternate_sign), threads)
         if not counted.n_rows:
             raise ValueError("Cannot vectorize empty sequence.")

@@ -104,11 +104,15 @@ class Vocabulary:
             codes[columns[kept]] = kept + base
         return codes
 
-    def names(self, columns: Any = slice(None)) -> list[str]:
-        """Return the terms of these columns, or of all, in order."""
+    def spelled(self, columns: Any = slice(None)) -> tuple[Array, Array]:
+        """Return the terms of these columns, or of all, in UTF-8: their bytes, and where each starts and ends."""
         codes = self.codes[columns]
         spell = uncompiled(_spell, LETTERS * len(codes))
-        data, offsets = spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
+        return spell(codes, self.data, self.offsets, self.prefix, self.last, int(self.joined))
+
+    def names(self, columns: Any = slice(None)) -> list[str]:
+        """Return the terms of these columns, or of all, in order."""
+        data, offsets = self.spelled(columns)
         text = data.tobytes()
         edges = offsets.tolist()
         return [text[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(edges)]
