@@ -36,7 +36,7 @@ class Columns:
     def tdot(self, r: Array) -> Array:
         """Return each column's product with r of shape (n,)."""
         out = np.empty(len(self.indptr) - 1)
-        _products(*self.arrays, r, out)
+        products_into(*self.arrays, r, out)
         return out
 
     def squares(self) -> Array:
@@ -79,7 +79,7 @@ def column_add(indptr, indices, data, j, delta, q):
 
 
 @kernel
-def _products(indptr, indices, data, r, out):
+def products_into(indptr, indices, data, r, out):
     for j in range(out.size):
         out[j] = column_dot(indptr, indices, data, j, r)
 

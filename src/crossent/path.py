@@ -154,7 +154,8 @@ def logistic_path(
             grid = given
         coefs, found = [], []
         for index, done in enumerate(warm_fits(design, labels, s, K, grid, l1_ratio, tol, max_iter, terms=terms)):
-            coefs.append(sp.csr_array(done.coef.reshape(1, -1)))
+            row = done.coef.reshape(-1)
+            coefs.append((kept := np.flatnonzero(row), row[kept]))
             found.append((done.intercept, done.gap, done.point.value, done.loss, done.features, done.converged))
             passes += done.objective.passes
             if on_fit is not None:
@@ -162,7 +163,7 @@ def logistic_path(
     intercepts, gaps, objectives, losses, features, converged = map(np.array, zip(*found, strict=True))
     return LogisticPath(
         Cs=grid,
-        coefs=sp.vstack(coefs, format="csr"),
+        coefs=_compressed(coefs, design.columns * intercepts.shape[1]),
         intercepts=intercepts,
         classes=classes,
         gaps=gaps,
@@ -175,6 +176,13 @@ def logistic_path(
         passes=passes,
         l1_ratio=l1_ratio,
     )
+
+
+def _compressed(rows: list[tuple[NDArray[np.intp], Array]], width: int) -> Any:
+    """Return the sparse array of rows that are given by where they are not zero, and what they are there."""
+    ends = np.cumsum([0, *(len(row) for row, _ in rows)])
+    indices, data = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    return sp.csr_array((data, indices, ends), shape=(len(rows), width))
 
 
 def _check(X: Any, s: Array, Cs: Array | None, codes: Any, classes: Any, l1_ratio: float) -> None:

@@ -87,7 +87,13 @@ class Penalty:
 
     def value(self, w: Array) -> float:
         """Return the penalty at w, which is within the bounds."""
-        return float((self.l1 * np.abs(w)).sum() + 0.5 * (self.l2 * w * w).sum())
+        total = float((self.l1 * np.abs(w)).sum())
+        return total + 0.5 * float((self.l2 * w * w).sum()) if self.curved else total
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether there is an L2 part."""
+        return bool(self.l2.any())
 
     def conjugate(self, u: Array) -> float:
         """Return the largest of u w - penalty(w) over all w, for a dual feasible u."""
@@ -99,14 +105,19 @@ class Penalty:
 
         No theta helps where l1 is zero too. Where a coefficient has one bound, only u of one sign is limited.
         """
-        if self.smooth:
+        if not self._limits.any():
             return 1.0
-        hard = (self.l1 > 0.0) & (self.l2 == 0.0)
-        if not hard.any():
-            return 1.0
-        outward = np.where((u > 0.0) & (self.high == np.inf) | (u < 0.0) & (self.low == -np.inf), np.abs(u), 0.0)
-        excess = float(np.where(hard, outward / np.where(hard, self.l1, 1.0), 0.0).max(initial=0.0))
+        outward = np.abs(u)
+        if self.bounded:
+            outward = np.where(np.where(u > 0.0, self.high == np.inf, self.low == -np.inf), outward, 0.0)
+        excess = float((outward * self._limits).max(initial=0.0))
         return 1.0 / excess if excess > 1.0 else 1.0
+
+    @cached_property
+    def _limits(self) -> Array:
+        """One over the largest |u| that is dual feasible; zero where any is."""
+        hard = (self.l1 > 0.0) & (self.l2 == 0.0)
+        return np.where(hard, 1.0 / np.where(hard, self.l1, 1.0), 0.0)
 
     def violation(self, w: Array, gradient: Array) -> Array:
         """Return each coefficient's distance from optimality, given the gradient of all but L1 and bounds at w.
@@ -133,15 +144,20 @@ class Penalty:
             return float(((self.l2 * w - u) ** 2 / (2.0 * np.where(self.l2 > 0.0, self.l2, np.inf))).sum())
         # phi(x) = u x - penalty(x) is largest at m; the gap is phi(m) - phi(w), by way of phi(0) if the signs differ
         m = self._maximiser(u)
+        some = np.nonzero(((w != 0.0) | (m != 0.0)) & ~self.free)  # elsewhere it is zero
+        l1, l2 = (np.broadcast_to(each, w.shape)[some] for each in (self.l1, self.l2))
+        w, u, m = w[some], u[some], m[some]
         sign = np.where(m != 0.0, np.sign(m), np.sign(w))
-        onward = u - self.l1 * sign - self.l2 * m  # the slope of phi at m: zero, or against a bound or a kink
-        straight = np.maximum((m - w) * onward, 0.0) + 0.5 * self.l2 * (m - w) ** 2
-        to_zero = np.abs(w) * np.maximum(self.l1 - u * np.sign(w), 0.0) + 0.5 * self.l2 * w * w
-        from_zero = np.maximum(m * onward, 0.0) + 0.5 * self.l2 * m * m
-        return float(np.where(self.free, 0.0, np.where(m * w < 0.0, to_zero + from_zero, straight)).sum())
+        onward = u - l1 * sign - l2 * m  # the slope of phi at m: zero, or against a bound or a kink
+        straight = np.maximum((m - w) * onward, 0.0) + 0.5 * l2 * (m - w) ** 2
+        to_zero = np.abs(w) * np.maximum(l1 - u * np.sign(w), 0.0) + 0.5 * l2 * w * w
+        from_zero = np.maximum(m * onward, 0.0) + 0.5 * l2 * m * m
+        return float(np.where(m * w < 0.0, to_zero + from_zero, straight).sum())
 
     def _maximiser(self, u: Array) -> Array:
         """Return the w at which u w - penalty(w) is largest, u being dual feasible but for rounding."""
+        if not self.bounded and not self.curved:
+            return np.zeros(u.shape)
         over = np.sign(u) * np.maximum(np.abs(u) - self.l1, 0.0)
         curved = self.l2 > 0.0
         m = np.where(curved, over / np.where(curved, self.l2, 1.0), 0.0)

@@ -26,9 +26,10 @@ from crossent.terms import NONE, Terms, penalised_objective
 
 Array = NDArray[np.float64]
 
-AHEAD = 0.9  # share of its threshold at which a column is copied before it is needed
+AHEAD = 0.8  # share of its threshold at which a column is copied before it is needed
 SCORE = 1e-4  # error of a fold's mean loss that its fit's gap may leave
 BORROWED = 1500  # order of the largest Hessian that is lent: one is kept for every C
+ROUNDING = 1e-12  # of a gradient, in the sum of the weights
 FIRST_TOL, FIRST_STEPS = 1e-10, 1000  # of the fit of the columns without a penalty, which starts a path
 
 
@@ -208,9 +209,19 @@ def _sparse_fits(
 ) -> Iterator[WarmFit]:
     method = Coordinate(AHEAD)
     point, before = first, penalised_objective(design, y, s, n_classes, np.inf, 0.0, terms)
+    penalty = penalised_objective(design, y, s, n_classes, 1.0, l1_ratio, terms).penalty
     for C in Cs:
-        objective = penalised_objective(design, y, s, n_classes, C, l1_ratio, terms)
-        start = _adopted(objective, point, before)
-        point, certificate = _minimised(objective, method, start, tol, max_iter)
-        before = objective
-        yield WarmFit(point, objective, C, certificate.relative_gap, certificate.n_iter, certificate.converged)
+        objective = Objective(design, y, C * s, penalty, n_classes, terms.offset)
+        point, before = _adopted(objective, point, before), objective
+        moved = max_iter > 0 and _violates(objective, point)
+        if moved:  # within tol or not: else a path would go in stairs
+            point = take_step(objective, point, method.direction(objective, point, tol * point.value))
+        point, certificate = _minimised(objective, method, point, tol, max_iter - moved)
+        yield WarmFit(
+            point, objective, C, certificate.relative_gap, certificate.n_iter + moved, certificate.converged
+        )
+
+
+def _violates(objective: Objective, point: Point) -> bool:
+    """Tell whether a coefficient is off its optimum by more than rounding."""
+    return float(objective.penalty.violation(point.w, point.gradient).max(initial=0.0)) > ROUNDING * objective.total

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.design import PRODUCT_SPEED, Design
+from crossent.columns import Columns
+from crossent.design import PRODUCT_SPEED, SMALL, Design
 from crossent.factor import Factor
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.selection import Selection
+from crossent.solvers.settle import settle
 from crossent.solvers.sweeps import descend, descend_classes, descend_gram, move_within_signs, solve_on_support
 
 Array = NDArray[np.float64]
@@ -24,6 +26,7 @@ PACE = 4.0  # by which the penalty falls on the way from zero
 FEW_ROWS, ROWS_A_COLUMN = 4096, 40  # rows of a sample that leads most of the way
 THINNEST = 4  # rows for each one of a sample that is worth its time
 ROUGH = 1e-4  # relative gap that would do there
+LESS = 0.3  # share of the violation, over all columns, to which a step has to come although more were allowed
 INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
 NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
 STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
@@ -80,12 +83,36 @@ class Coordinate:
         self._ahead = ahead
         self._selection: Selection | None = None
         self._lent: _Lent | None = None
+        self._settled: Objective | None = None  # for which all was tried in one call
+        self._columns: Columns | None = None  # all of them, for such calls
 
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return the step to the minimum over the working set, or near it, and X times it."""
-        start = point if point.w[: objective.design.columns].any() else self._approach(objective, point)
-        w, z = self._descend(objective, start, _allowed_violation(objective, point, target))
+        allowed = min(_allowed_violation(objective, point, target), LESS * _violation(objective, point))
+        if self._settled is not objective and _is_small(objective):
+            self._settled = objective
+            w, z = self._settle(objective, point, allowed)
+        else:
+            start = point if point.w[: objective.design.columns].any() else self._approach(objective, point)
+            w, z = self._descend(objective, start, allowed)
         return Step(w - point.w, z - point.z)
+
+    def _settle(self, objective: Objective, point: Point, allowed: float) -> tuple[Array, Array]:
+        """Return coefficients and margins after all that ``_descend`` does, in one call, once for an objective."""
+        design, penalty = objective.design, objective.penalty
+        if self._columns is None:
+            self._columns = design.scaled_columns(np.arange(design.columns), np.ones(design.n))
+        d = design.columns
+        terms = np.stack([penalty.l1[:d], penalty.l2[:d], penalty.low[:d], penalty.high[:d]])
+        offset = np.zeros(design.n) if objective.offset is None else objective.offset
+        w, z, g = point.w.copy(), point.z.copy(), point.gradient[:d].copy()
+        b = w[d:] if design.intercept else np.zeros(1)
+        rounds = settle(
+            *self._columns.arrays, objective.y, objective.s, offset, design.intercept, terms, allowed, SMALL, w[:d], b,
+            z, g,
+        )  # fmt: skip
+        objective.passes += rounds
+        return w, z
 
     def _approach(self, objective: Objective, point: Point) -> Point:
         """Return a point on the way from zero: the optimum of few rows, or for a penalty a few times as strong."""
@@ -164,6 +191,13 @@ class Coordinate:
         return v
 
 
+def _is_small(objective: Objective) -> bool:
+    """Tell whether a descent is one call: few values, two classes, a penalty or two bounds for every column of X."""
+    penalty, columns = objective.penalty, objective.design.columns
+    without = (penalty.free | penalty.half_free)[:columns]
+    return objective.n_classes == 2 and objective.design.values <= SMALL and not without.any()
+
+
 def _taken(objective: Objective, point: Point, v: Array) -> Point:
     """Return the point at the first of v, v/2, v/4... at which the objective falls enough, or where it was."""
     dz, penalty = objective.design.dot(v), objective.penalty
@@ -188,7 +222,7 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     size, least = float(np.abs(w).sum()), float(l1.min(initial=np.inf, where=l1 > 0.0))
     shrinking = min(target / (1.0 + size), least * float(np.sqrt(target / objective.total)))
     bending = float(np.sqrt(2.0 * l2 * target / (1 + int(np.count_nonzero(w))))) if np.isfinite(l2) else 0.0
-    return 0.1 * max(shrinking, bending)
+    return 0.4 * max(shrinking, bending)
 
 
 def _gram_cost(objective: Objective) -> float:

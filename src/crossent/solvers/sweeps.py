@@ -246,14 +246,19 @@ def descend_classes(
 
 
 @row_formula
-def _violation(g, l1, low, high, w):
-    """Return the largest distance of zero from a subdifferential, given the derivative g of all but L1 and bounds."""
+def distance(g, l1, low, high, w):
+    """Return the distance of zero from the subdifferential at w, given the derivative g of all but L1 and bounds."""
+    falls = g + (l1 if w > 0.0 else -l1) if w > low else 0.0  # what it would gain by falling, and by rising
+    rises = -g - (l1 if w >= 0.0 else -l1) if w < high else 0.0
+    return max(falls, rises, 0.0)
+
+
+@row_formula
+def violation_of(g, l1, low, high, w):
+    """Return the largest of these distances."""
     worst = 0.0
     for j in range(w.size):
-        if w[j] > low[j]:  # what it would gain by falling, and by rising
-            worst = max(worst, g[j] + (l1[j] if w[j] > 0.0 else -l1[j]))
-        if w[j] < high[j]:
-            worst = max(worst, -g[j] - (l1[j] if w[j] >= 0.0 else -l1[j]))
+        worst = max(worst, distance(g[j], l1[j], low[j], high[j], w[j]))
     return worst
 
 
@@ -265,7 +270,7 @@ def descend_gram(gram, g, l1, low, high, w, enough, allowed, forcing, sweeps):
     return whether that was reached, and it.
     """
     if enough < 0.0:
-        enough = max(allowed, forcing * _violation(g, l1, low, high, w))
+        enough = max(allowed, forcing * violation_of(g, l1, low, high, w))
     for _ in range(sweeps):
         for j in range(w.size):
             new = minimum_at(w[j], g[j], gram[j, j], l1[j], low[j], high[j])
@@ -274,6 +279,6 @@ def descend_gram(gram, g, l1, low, high, w, enough, allowed, forcing, sweeps):
                 w[j] = new
                 for k in range(w.size):
                     g[k] += delta * gram[j, k]
-        if _violation(g, l1, low, high, w) <= enough:
+        if violation_of(g, l1, low, high, w) <= enough:
             return True, enough
     return False, enough
