@@ -217,9 +217,7 @@ def _sparse_fits(
         if moved:  # within tol or not: else a path would go in stairs
             point = take_step(objective, point, method.direction(objective, point, tol * point.value))
         point, certificate = _minimised(objective, method, point, tol, max_iter - moved)
-        yield WarmFit(
-            point, objective, C, certificate.relative_gap, certificate.n_iter + moved, certificate.converged
-        )
+        yield WarmFit(point, objective, C, certificate.relative_gap, certificate.n_iter + moved, certificate.converged)
 
 
 def _violates(objective: Objective, point: Point) -> bool:

@@ -26,7 +26,7 @@ PACE = 4.0  # by which the penalty falls on the way from zero
 FEW_ROWS, ROWS_A_COLUMN = 4096, 40  # rows of a sample that leads most of the way
 THINNEST = 4  # rows for each one of a sample that is worth its time
 ROUGH = 1e-4  # relative gap that would do there
-LESS = 0.3  # share of the violation, over all columns, to which a step has to come although more were allowed
+LESS = 0.5  # share of the violation, over all columns, to which a step has to come although more were allowed
 INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
 NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
 STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
@@ -180,7 +180,9 @@ class Coordinate:
         self._lent = None
         h, gram_cost = part.curvature_at(point.z), _gram_cost(part)
         if gram_cost <= GRAM_USES * max(self._visited, part.design.values):
-            self._lent = _Lent(part.design, l2, part.hessian(h), violation)
+            hessian = part.hessian(h)
+            hessian[np.diag_indices_from(hessian)] *= 1.0 + RIDGE
+            self._lent = _Lent(part.design, l2, hessian, violation)
             return _gram_step(part, point, self._lent.hessian, allowed)
         if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
             self._forcing = max(TIGHTENED * self._forcing, LEAST_FORCING)
@@ -313,26 +315,34 @@ def _gram_step(objective: Objective, point: Point, hessian: Array, allowed: floa
     """Return the step to the model's minimum over all coefficients; those without a penalty are eliminated exactly."""
     g, penalty = point.gradient.reshape(-1), objective.penalty
     free = np.broadcast_to(penalty.free, point.w.shape).reshape(-1)
-    kept = ~free
     l1, low, high = (
-        np.broadcast_to(each, point.w.shape).reshape(-1)[kept] for each in (penalty.l1, penalty.low, penalty.high)
+        np.broadcast_to(each, point.w.shape).reshape(-1) for each in (penalty.l1, penalty.low, penalty.high)
     )
+    if not free.any():  # a Gram matrix may be large: no copy
+        w = _descended(hessian, g.copy(), l1, low, high, point.w.reshape(-1), allowed)
+        return (w - point.w.reshape(-1)).reshape(point.w.shape)
+    kept = ~free
     inner, cross = hessian[np.ix_(kept, kept)], hessian[np.ix_(kept, free)]
     solve = _pseudo_inverse(hessian[np.ix_(free, free)])
-    start = point.w.reshape(-1)[kept]
-    w = start.copy()
     gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
     gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
+    start = point.w.reshape(-1)[kept]
+    v = np.empty(len(g))
+    v[kept] = _descended(gram, pull, l1[kept], low[kept], high[kept], start, allowed) - start
+    v[free] = -solve @ (g[free] + cross.T @ v[kept])
+    return v.reshape(point.w.shape)
+
+
+def _descended(gram: Array, pull: Array, l1: Array, low: Array, high: Array, start: Array, allowed: float) -> Array:
+    """Return the coefficients at the model's minimum, or near it, by sweeps and by solving among their signs."""
+    w = start.copy()
     settled, enough = descend_gram(gram, pull, l1, low, high, w, -1.0, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
     for _ in range(GRAM_ROUNDS):
         if settled or not w.any():
             break
         _jump(gram, pull, l1, low, high, w)
         settled, _ = descend_gram(gram, pull, l1, low, high, w, enough, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
-    v = np.empty(len(g))
-    v[kept] = w - start
-    v[free] = -solve @ (g[free] + cross.T @ v[kept])
-    return v.reshape(point.w.shape)
+    return w
 
 
 def _jump(gram: Array, g: Array, l1: Array, low: Array, high: Array, w: Array) -> None:

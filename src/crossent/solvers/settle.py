@@ -1,7 +1,7 @@
 """Proximal Newton in one compiled call, for data so small that calls cost more than their mathematics.
 
-The same method as ``coordinate``'s on a Gram matrix, for two classes: a working set, Newton steps on it, the gradient of
-all columns, until no column violates optimality by more than is allowed.
+The method of ``coordinate`` on a Gram matrix, for two classes: a working set, Newton steps on it, the gradient of all
+columns, until no column violates optimality by more than is allowed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _residual(z, y, s, intercept, r):
 
 @step
 def _model(T, h, l2, intercept, gram, edge):
-    """Write the model's second derivative, the intercept eliminated, and the means' numerators; return their divisor."""
+    """Write the model's second derivative, the intercept eliminated, and sums that do so; return their divisor."""
     m, n = T.shape
     scaled, total = np.empty(n), 0.0
     for i in range(n):
