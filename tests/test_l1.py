@@ -51,6 +51,17 @@ def test_certified_gap_is_the_referees_and_storages_agree(problem, l1_ratio):
     assert sparse.certificate.objective == pytest.approx(dense.certificate.objective, rel=2 * TOL)
 
 
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if "n_classes" not in p.keywords], ids=repr)
+def test_the_method_for_large_data_keeps_the_promise_on_small(problem, l1_ratio, monkeypatch):
+    monkeypatch.setattr("crossent.solvers.coordinate.SMALL", 0)
+    large = [check(problem, l1_ratio, as_stored(problem.X)) for as_stored in STORAGES.values()]
+    monkeypatch.undo()
+    small = check(problem, l1_ratio, problem.X)
+    for each in large:
+        assert each.certificate.objective == pytest.approx(small.certificate.objective, rel=2 * TOL)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_random_problems(seed):
     problem = random_problem(seed)

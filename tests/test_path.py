@@ -82,6 +82,13 @@ def test_a_grid_of_ones_own_ends_at_the_fit_that_stands_alone():
     np.testing.assert_allclose(path.coef(1), alone.coef, atol=1e-5)
 
 
+def test_a_loose_path_goes_in_no_stairs():
+    X, labels, _, _ = data()
+    path = logistic_path(X, labels, n_Cs=50, C_min_ratio=0.1, tol=0.1)
+    coefs = path.coefs.toarray()
+    assert np.all(np.abs(np.diff(coefs[1:], axis=0)).max(axis=1) > 0.0)
+
+
 def test_no_column_says_anything():
     path = logistic_path(np.zeros((6, 3)), [0, 1, 0, 1, 1, 0], n_Cs=3)
     assert path.converged.all()
