@@ -25,15 +25,10 @@ RESULTS = Path(__file__).parent / "results"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0 when every chosen row was measured (or searched) and ours arrived in all."""
-    options = _parser().parse_args(argv)
-    rows = choose([word for word in options.only.split(",") if word], options.quick)
+    options = _options(argv)
+    rows = choose(_words(options.only), options.quick)
     if options.list:
-        for row in rows:
-            print(f"{row.name:32} {row.group:24} {','.join(row.tags)}")
-        return 0
-    if not rows:
-        print(f"no row has the tags {options.only!r}; --list shows the rows", file=sys.stderr)
-        return 2
+        return _list(rows)
     rules = QUICK if options.quick else Rules() if options.minutes is None else BRIEF
     rules = Rules(**{**vars(rules), "threads": options.threads})
     searching = options.search is not None
@@ -41,12 +36,16 @@ def main(argv: list[str] | None = None) -> int:
     if searching:  # threads that spin while others hold the cores would count as work
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     out = options.out or RESULTS / ("quick" if options.quick else "full")
-    results = store.open_results(out, machine.describe(), rules)
+    try:
+        results = store.open_results(out, machine.describe(), rules)
+    except store.UnusableError as error:
+        print(error, file=sys.stderr)
+        return 2
     # The referee's own products need no threads that spin beside those measured.
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
         libraries = _open(options.rivals, rules.threads, Path(scratch), results)
         try:
-            redo = set(LIBRARIES) if options.search == "all" else set((options.search or "").split(","))
+            redo = set(LIBRARIES) if options.search == "all" else set(_words(options.search))
             races = {row.name: _prepare(row, libraries, rules, Path(scratch)) for row in rows}
             total = sum(measure.expected(race) for race in races.values() if isinstance(race, Race))
             if not searching:
@@ -63,13 +62,50 @@ def main(argv: list[str] | None = None) -> int:
                 if not searching:
                     _record(row, race, rules, results, out, begin)
                 failed += isinstance(race, str) or not any(e.is_ours and e.arrived for e in race.entries)
+        except KeyboardInterrupt:
+            print(f"\nstopped: what was found is kept, {len(results['rows'])} rows are in {out}", file=sys.stderr)
+            return 130
         finally:
             for library in libraries:
                 library.close()
     if not searching:
-        pictures.draw(results, out)
-        print(f"\n{table.goals(results)}\nwritten: {out}/README.md, results.json, *.png")
+        written = ["README.md", "results.json", *(path.name for path in pictures.draw(results, out))]
+        print(f"\n{table.goals(results)}\nwritten to {out}: {', '.join(written)}")
     return 1 if failed else 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    """What was asked; whatever would be passed over in silence ends here with one line."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    for option in ("rivals", "search"):
+        for name in _words(getattr(options, option)):
+            if name not in (*LIBRARIES, *(["all"] if option == "search" else [])):
+                parser.error(f"--{option}: no library {name!r}; there are {', '.join(LIBRARIES)}")
+    for word in _words(options.only):
+        if not choose([word], options.quick):
+            kind = "row of a quick run" if options.quick else "row"
+            parser.error(f"--only: no {kind} has the tags {word!r}; --list shows the rows")
+    if options.threads < 1:
+        parser.error(f"--threads: {options.threads}; at least 1")
+    if options.minutes is not None and not options.minutes > 0:
+        parser.error(f"--minutes: {options.minutes:g}; more than 0")
+    return options
+
+
+def _words(text: str | None) -> list[str]:
+    return [word for word in (text or "").split(",") if word]
+
+
+def _list(rows: list[Row]) -> int:
+    """Print the rows; whoever reads may have seen enough (``| head``)."""
+    try:
+        for row in rows:
+            print(f"{row.name:32} {row.group:24} {','.join(row.tags)}")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _open(names: str, threads: int, scratch: Path, results: dict[str, Any]) -> list[Library]:
     """Start every library's process; note versions, and the absent with their reasons."""
-    chosen = {"ours", "plain", *names.split(",")} if names else set(LIBRARIES)
+    chosen = {"ours", "plain", *_words(names)} if names else set(LIBRARIES)
     libraries = [
         Library(module, env, threads, scratch / f"{module}.log")
         for module, env in LIBRARIES.items()
@@ -145,14 +181,12 @@ def _record(row: Row, race: Race | str, rules: Rules, results: dict[str, Any], o
 def _share(row: Row, folder: Path, entries: list[Entry], rules: Rules, results: dict[str, Any]) -> None:
     """Facts that need the machine or the clock: share of the bandwidth, MB/s."""
     if row.task.job == "gradient":
-        if "bandwidth_gb_s" not in results["machine"]:
-            results["machine"]["bandwidth_gb_s"] = roofline.bandwidth(
-                rules.threads, roofline.BYTES // (8 if rules.quick else 1)
-            )
-        moved, limit = roofline.pass_bytes(*datasets.read(folder)), max(results["machine"]["bandwidth_gb_s"].values())
+        size = roofline.BYTES // (8 if rules.quick else 1)
+        speeds = results["machine"]["bandwidth_gb_s"] = roofline.bandwidth(rules.threads, size)
+        moved = roofline.pass_bytes(*datasets.read(folder))
         for entry in entries:
-            speed = moved / entry.time / 1e9
-            entry.facts |= {"megabytes": moved / 1e6, "gb_per_s": speed, "bandwidth_share": speed / limit}
+            if entry.seconds:
+                entry.facts |= roofline.share(moved, entry.time, max(speeds.values()))
     for entry in entries:
         if row.task.job == "vectorize" and entry.arrived:
             speed = entry.facts["megabytes"] / entry.time

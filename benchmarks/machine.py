@@ -25,9 +25,9 @@ def describe() -> dict[str, str | int | float]:
 
 
 def commit() -> str:
-    """The commit measured, with a + when files of the package differ from it."""
+    """The commit measured, with a + when files of the package or of the benchmarks differ from it."""
     head = _git("rev-parse", "--short", "HEAD")
-    return f"{head}+" if head and _git("status", "--porcelain", "--", "src") else head or "unknown"
+    return f"{head}+" if head and _git("status", "--porcelain", "--", "src", "benchmarks") else head or "unknown"
 
 
 def now() -> str:

@@ -55,7 +55,7 @@ def _near(race: Race, entry: Entry) -> bool:
     """Arrived in the search, and not hopelessly late. Jobs without settings have few rivals: all are timed."""
     late = entry.found_s > max(race.rules.far * race.best_rival(), TICKS_S)
     if entry.arrived and late and not (entry.is_ours or entry.fixed):
-        entry.reason = f"about {entry.found_s:.3g} s in the search: too far behind to be timed"
+        entry.reason = f"about {entry.found_s:.3g} CPU s in the search: too far behind to be timed"
         return False
     return entry.arrived
 

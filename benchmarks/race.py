@@ -171,7 +171,7 @@ class Race:
             entry.reason = reply["error"]
             return None
         sample = {"seconds": reply["seconds"], "busy_s": reply["busy_s"], "gap": 0.0}
-        entry.memory = {part: max(reply[part], entry.memory.get(part, 0.0)) for part in ("peak_mb", "extra_mb")}
+        entry.memory = {part: max(mb, entry.memory.get(part, 0.0)) for part, mb in reply["memory"].items()}
         if self.has_gap:
             try:
                 entry.facts, bounds = judges.gap_of(

@@ -52,3 +52,12 @@ def pass_bytes(X, y) -> int:
     if sparse.issparse(X):
         return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes + 8 * len(y)
     return X.nbytes + 8 * len(y)
+
+
+def share(moved: int, seconds: float, limit: float) -> dict[str, float | str]:
+    """Facts of a pass that moved so many bytes; no share where it is above the measured limit of ``limit`` GB/s."""
+    speed = moved / seconds / 1e9
+    facts: dict[str, float | str] = {"megabytes": moved / 1e6, "gb_per_s": speed}
+    if speed > limit:
+        return facts | {"error": f"faster than memory ({limit:.3g} GB/s): X is in a cache, or the limit was disturbed"}
+    return facts | {"bandwidth_share": speed / limit}

@@ -90,6 +90,8 @@ class Entrant:
 
     name: str
     job = "fit"
+    #: The job is done by processes of its own: the memory of the worker says nothing.
+    elsewhere = False
     #: Settings from loose to tight, or (None,) when there is nothing to loosen.
     ladder: tuple[float | None, ...] = tuple(10.0**-k for k in range(15))
 

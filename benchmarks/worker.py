@@ -75,7 +75,8 @@ class Worker:
         peak = _peak()
         np.savez(answer, **subject.answer(ready, result))  # type: ignore[arg-type]
         busiest = seconds if worked is None else worked / number
-        return {"seconds": seconds, "busy_s": busiest, "peak_mb": peak, "extra_mb": max(peak - before, 0.0)}
+        memory = {} if subject.elsewhere else {"peak_mb": peak, "extra_mb": max(peak - before, 0.0)}
+        return {"seconds": seconds, "busy_s": busiest, "memory": memory}
 
     def drop(self) -> dict[str, Any]:
         """Forget the data."""

@@ -18,6 +18,7 @@ from benchmarks.process import LateError, Library
 from benchmarks.race import Race, Rules
 from benchmarks.results import pictures, ratios, store, table
 from benchmarks.rivals import LIBRARIES, scikit
+from benchmarks.rows import Goal
 from benchmarks.search import find
 from benchmarks.task import Data, Task
 from sklearn.linear_model import LogisticRegression
@@ -48,7 +49,7 @@ class Fake(Library):
                 raise LateError
             np.savez(request["answer"], **self.answer(setting))
             cost = self.cost(setting)
-            return {"seconds": cost, "busy_s": cost, "peak_mb": 10.0, "extra_mb": 1.0}
+            return {"seconds": cost, "busy_s": cost, "memory": {"peak_mb": 10.0, "extra_mb": 1.0}}
         return {}
 
 
@@ -134,7 +135,7 @@ def test_who_is_far_behind_is_shown_with_the_time_of_the_search(measured):
     entries, record, _, _ = measured
     assert entries["far"].arrived
     assert not entries["far"].seconds
-    assert "far about 1 s in the search" in table._rows({"rows": {"row": record}})
+    assert "far about 1 CPU s in the search" in table._rows({"rows": {"row": record}})
 
 
 def test_what_is_short_is_timed_however_far_behind_the_search_saw_it(small):
@@ -323,6 +324,17 @@ def test_ratio_is_against_the_fastest_rival_that_arrived(measured):
     assert ratios.ratio(record, "blunt") is None
 
 
+def test_a_goal_without_a_rival_is_not_reached(measured):
+    _, record, _, _ = measured
+    ours = [entry for entry in record["entries"] if entry["ours"]]
+    blunt = [entry for entry in record["entries"] if entry["name"] == "blunt"]
+    refused = [entry for entry in record["entries"] if entry["name"] == "other"]
+    for goal in (Goal("L2", 3.0), Goal("L2", 3.0, against="blunt")):
+        for others, reached in (([], "no"), (refused, "no"), (blunt, "yes")):
+            line = table._goal({"row": {**record, "entries": ours + others}}, goal)
+            assert line.endswith(f"| {reached} |"), line
+
+
 def test_our_failure_is_a_failure(measured, tmp_path):
     _, record, _, _ = measured
     for entry in record["entries"]:
@@ -334,7 +346,7 @@ def test_our_failure_is_a_failure(measured, tmp_path):
     }  # fmt: skip
     store.save(results, tmp_path)
     table.write(results, tmp_path)
-    pictures.draw(results, tmp_path)
+    assert all(path.exists() for path in pictures.draw(results, tmp_path))
     page = (tmp_path / "README.md").read_text()
     assert "**failed**: ValueError: broken" in page
     assert "1 failed | no |" in page

@@ -42,10 +42,11 @@ def values(rows: dict[str, Record], goal: Goal) -> dict[str, float | None]:
     return found
 
 
-def alone(record: Record) -> bool:
-    """Ours arrived and no rival did."""
-    own = ours(record)
-    return bool(own and own["arrived"] and any(not e["ours"] for e in record["entries"]) and not rivals(record))
+def alone(record: Record, against: str = "") -> bool:
+    """Ours arrived, rivals took part (or the one named), and none of them arrived."""
+    own, others = ours(record), [e for e in record["entries"] if not e["ours"] and against in ("", e["name"])]
+    tried = any(entry["convert_s"] is not None for entry in others)
+    return bool(own and own["arrived"] and tried and not any(entry["arrived"] for entry in others))
 
 
 def mean(numbers: list[float]) -> float:

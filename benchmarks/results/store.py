@@ -11,6 +11,10 @@ from benchmarks.race import Rules
 VERSION = 1
 
 
+class UnusableError(Exception):
+    """The results' folder cannot be used, in one line."""
+
+
 def open_results(out: Path, machine: dict[str, Any], rules: Rules) -> dict[str, Any]:
     """The results in ``out``, or empty ones; rows of another machine or number of threads are not kept.
 
@@ -18,8 +22,14 @@ def open_results(out: Path, machine: dict[str, Any], rules: Rules) -> dict[str, 
     """
     fresh = {"version": VERSION, "machine": machine, "rules": vars(rules), "versions": {}, "absent": {}, "rows": {}}
     path = out / "results.json"
-    if path.exists():
-        old = json.loads(path.read_text())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        old = json.loads(path.read_text()) if path.exists() else None
+    except OSError as error:
+        raise UnusableError(f"--out: {error.strerror}: {error.filename}; name a folder") from None
+    except ValueError as error:
+        raise UnusableError(f"{path} is not whole ({error}); remove it or name another folder with --out") from None
+    if old is not None:
         known = {key: old.get("machine", {}).get(key) for key in machine}
         if old.get("version") == VERSION and known == machine and _comparable(old["rules"], vars(rules)):
             return {**old, "rules": vars(rules)}

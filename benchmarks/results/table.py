@@ -28,7 +28,7 @@ def seconds(value: float | None) -> str:
 def verdict(record: Record) -> str:
     """One line on a row: ours, the fastest rival, the ratio."""
     if record.get("absent"):
-        return "absent"
+        return f"absent: {record['absent']}"
     own, best = ratios.ours(record), next(iter(ratios.rivals(record)), None)
     if own is None:
         return "ours has no such job"
@@ -52,8 +52,10 @@ def _goal(rows: dict[str, Record], goal: Goal) -> str | None:
         return None
     known = {name: value for name, value in found.items() if value is not None}
     numbers = list(known.values())
-    alone = sum(value is None and ratios.alone(rows[name]) for name, value in found.items())
-    failed = len(found) - len(numbers) - alone
+    missing = [rows[name] for name, value in found.items() if value is None]
+    alone = sum(ratios.alone(record, goal.against) for record in missing)
+    failed = sum(not (own := ratios.ours(record)) or not own["arrived"] for record in missing)
+    unmatched = len(missing) - alone - failed
     against = goal.against or ("the fastest" if goal.of in ("time", "memory") else "-")
     unit = {"time": "x", "memory": "x less memory"}.get(goal.of, f" {goal.of}")
     sign = "at most " if goal.at_most else ""
@@ -62,14 +64,16 @@ def _goal(rows: dict[str, Record], goal: Goal) -> str | None:
         f"{len(found)}"
         + (f", {alone} where only ours arrived" if alone else "")
         + (f", {failed} failed" * bool(failed))
+        + (f", {unmatched} with nothing to compare" * bool(unmatched))
     )
     if not numbers:
-        return f"{head}| - | - | {count} | {'yes' if alone and not failed else 'no'} |"
+        return f"{head}| - | - | {count} | {'yes' if alone and not failed + unmatched else 'no'} |"
     mean = ratios.mean(numbers)
     name, worst = (max if goal.at_most else min)(known.items(), key=lambda item: item[1])
     fine = mean <= goal.target if goal.at_most else mean >= goal.target
     floor = goal.of != "time" or worst >= 1.0
-    return f"{head}| {mean:.3g} | {worst:.3g} ({name}) | {count} | {'yes' if fine and floor and not failed else 'no'} |"
+    reached = "yes" if fine and floor and not failed + unmatched else "no"
+    return f"{head}| {mean:.3g} | {worst:.3g} ({name}) | {count} | {reached} |"
 
 
 def _head(results: Record) -> str:
@@ -140,7 +144,9 @@ def _everybody(results: Record) -> str:
                 continue
             setting = "" if entry["setting"] is None else f"{entry['setting']:.2g}"
             gap = "" if not entry["gap"] else f"{entry['gap']:.1e}"
-            memory = [f"{entry['memory'].get(part, 0):.0f}" for part in ("peak_mb", "extra_mb")]
+            memory = [
+                f"{entry['memory'][part]:.0f}" if part in entry["memory"] else "" for part in ("peak_mb", "extra_mb")
+            ]
             time = seconds(entry["median_s"]) if entry["median_s"] else _lost(entry).removeprefix(f"{entry['name']} ")
             cells = [name, entry["name"], time, str(len(entry["seconds"])), setting, gap, seconds(entry["convert_s"])]
             lines.append("| " + " | ".join([*cells, seconds(entry["first_s"]), *memory, _facts(entry["facts"])]) + " |")

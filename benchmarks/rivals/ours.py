@@ -133,6 +133,7 @@ class ColdStart(Fixed):
     """``crossent predict`` in a process of its own, ten rows."""
 
     name, job = OURS, "cold start"
+    elsewhere = True
 
     def prepare(self, task: Task, data: Data, threads: int):
         from crossent import train
@@ -173,6 +174,7 @@ class FirstUse(Fixed):
     """Everything compiled from nothing: dense and sparse, L2 and L1, three classes, text; an empty kernel cache."""
 
     name, job = OURS, "first use"
+    elsewhere = True
 
     def run(self, ready, setting):
         with tempfile.TemporaryDirectory() as cache:

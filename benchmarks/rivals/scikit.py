@@ -110,6 +110,7 @@ class ColdStart(Fixed):
     """A process that unpickles a pipeline and predicts ten rows."""
 
     name, job = "scikit-learn", "cold start"
+    elsewhere = True
 
     def prepare(self, task: Task, data: Data, threads: int):
         from sklearn.feature_extraction.text import TfidfVectorizer
