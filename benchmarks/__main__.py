@@ -43,8 +43,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     # The referee's own products need no threads that spin beside those measured.
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
-        libraries = _open(options.rivals, rules.threads, Path(scratch), results)
+        libraries: list[Library] = []
         try:
+            libraries += _open(options.rivals, rules.threads, Path(scratch), results)
             redo = set(LIBRARIES) if options.search == "all" else set(_words(options.search))
             races = {row.name: _prepare(row, libraries, rules, Path(scratch)) for row in rows}
             total = sum(measure.expected(race) for race in races.values() if isinstance(race, Race))

@@ -46,7 +46,7 @@ def _gaps(title: str, source: str, members: list[tuple[str, dict[str, Any]]], pa
     names = sorted({entry["name"] for _, record in members for entry in record["entries"] if not entry["ours"]})
     styles = {name: {"color": f"C{k % 10}", "linestyle": LINES[k // 10]} for k, name in enumerate(names)}
     lines = math.ceil(len(members) / columns)
-    size = (4.2 * columns, 3.2 * lines + 1.2)
+    size = (4.2 * columns, 3.4 * lines + 1.8)
     figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
     for axis, (name, record) in zip(axes.flat, members, strict=False):
         for entry in record["entries"]:
@@ -57,12 +57,13 @@ def _gaps(title: str, source: str, members: list[tuple[str, dict[str, Any]]], pa
         axis.axhline(record["task"]["gap"], color="0.6", linestyle=":", label="the gap asked")
         axis.set(xscale="log", yscale="log", title=name)
         axis.title.set_fontsize(9)
+        axis.set_xlabel("CPU seconds of the busiest thread", fontsize=8)
     for axis in axes.flat[len(members) :]:
         axis.set_visible(False)
     handles = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.suptitle(title, fontsize=10)
-    figure.supxlabel(f"CPU seconds of the busiest thread, conversion apart\n{source}", fontsize=8)
-    figure.supylabel("relative duality gap", fontsize=8)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("relative duality gap", fontsize=8)
+    figure.suptitle(f"{title}\n" + source.replace("; ", "\n"), fontsize=8)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2 * columns, fontsize=7)
     figure.savefig(path, dpi=110)
     plt.close(figure)
