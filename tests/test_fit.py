@@ -234,6 +234,17 @@ def test_dual_ascent_takes_as_many_passes_over_an_array_as_over_sparse_rows(inte
     assert dense.passes == sparse.passes
 
 
+@pytest.mark.parametrize("intercept", [False, True])
+def test_dual_ascent_begins_where_it_is_told(intercept):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((200, 300), density=0.1, rng=rng).tocsr()
+    y = (X[:, :20].sum(axis=1) + rng.normal(size=200) > 1.0).astype(float)
+    cold = fit(X, y, fit_intercept=intercept, solver="dual", tol=1e-9)
+    near = fit(X, y, fit_intercept=intercept, solver="dual", tol=1e-9, start=(cold.coef + 1e-4, cold.intercept))
+    assert near.certificate.converged
+    assert near.certificate.passes < 0.8 * cold.certificate.passes
+
+
 def test_max_iter_is_said():
     problem = PROBLEMS[0]
     result = fit(problem.X, problem.y, tol=1e-14, max_iter=2)

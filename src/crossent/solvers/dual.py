@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from crossent.blocks import run
 from crossent.design import SMALL
-from crossent.equations import sigmoid_roughly
+from crossent.equations import sigmoid, sigmoid_roughly
 from crossent.jit import formula, kernel
 from crossent.objective import DualPoint, Objective, Point, Step
 from crossent.solvers.newton_cg import NewtonCG
@@ -47,6 +47,9 @@ MEETINGS = 2  # of both copies of w in an epoch
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
 INTERCEPT_HOLD = 40.0  # beta times the sum of the weights at least: less and b_k would not follow quickly
 SMALL_SHARE = 0.01  # of p (1 - p), by which a row may move for the others' balance
+SHARE_ROWS = 512  # that tell where the ascent begins: more would tell it better than its use deserves
+SHARE_HALVINGS = 12
+LEAST_SHARE = 1e-8
 CLAIMS = 3  # times the ascent may think itself done and be wrong
 
 
@@ -78,7 +81,7 @@ class DualAscent:
     def direction(self, objective: Objective, point: Point, target: float) -> Step:
         """Return the way to where the next epochs lead, with their dual point; or a Newton-CG step."""
         if self._newton is None:
-            self._ascent = self._ascent or _Ascent(objective)
+            self._ascent = self._ascent or _Ascent(objective, point)
             promising = self._ascent.run(objective, target)
             v = self._ascent.coefficients(objective) - point.w
             dual = self._ascent.dual_point(objective)
@@ -94,7 +97,8 @@ class DualAscent:
 class _Ascent:
     """The state of the ascent: u and p' of every row, and the w they make; the intercept with its centre b_k."""
 
-    def __init__(self, objective: Objective):
+    def __init__(self, objective: Objective, point: Point):
+        """Begin between the point's own probabilities and the labels, where the dual is largest."""
         design = objective.design
         self.random = np.random.default_rng(0)
         rows = design.compressed_rows()
@@ -104,16 +108,35 @@ class _Ascent:
         self.squares = rows.squares()
         least = INTERCEPT_HOLD / objective.total
         self.beta = max(INTERCEPT_SHARE * float(self.squares.mean()), least) if design.intercept else 0.0
-        self.p = self.y.copy()  # the dual's zero: every row at its label, w = 0
-        self.u = (2.0 * self.y - 1.0) * np.log(np.e**2 + self.s * self.squares)
-        self.fresh = True  # u is a guess yet, p not its sigma
+        gradient = point.loss_gradient
+        residual = sigmoid(point.z) - self.y
+        share = self._best_share(residual, gradient[: design.columns])
+        self.p = self.y + share * residual
+        self.u = _logit(self.y, share * residual)
         # the last is the intercept
         self.w = np.zeros((HALVES if design.values >= SMALL else 1, design.columns + 1))
+        self.w[:, : design.columns] = -share * gradient[: design.columns]
         self.centre = 0.0
+        if design.intercept:
+            self.w[:, -1] = point.w[-1]
+            self.centre = float(point.w[-1] + self.beta * share * gradient[-1])
         self.starts = np.arange(0, len(self.y), RUN)
         self.gaps: list[float] = []
         self.claims = 0
         self.patience = PATIENCE * design.values / (design.values + VISIT * design.n)
+
+    def _best_share(self, residual: Array, gradient: Array) -> float:
+        """Return the share of the residual at which the dual is largest, as some of the rows tell: no pass."""
+        n = len(self.y)
+        rows = np.arange(n) if n <= SHARE_ROWS else self.random.integers(0, n, SHARE_ROWS)
+        y, r, s = self.y[rows], residual[rows], self.s[rows]
+        times, square = self.s.sum() / max(s.sum(), np.finfo(float).tiny), float(gradient @ gradient)
+        low, high = np.log(LEAST_SHARE), 0.0
+        for _ in range(SHARE_HALVINGS):
+            share = np.exp(0.5 * (low + high))
+            rises = -times * float((s * r) @ _logit(y, share * r)) > share * square
+            low, high = (np.log(share), high) if rises else (low, np.log(share))
+        return float(np.exp(high))
 
     def run(self, objective: Objective, target: float) -> bool:
         """Do some epochs; return whether it is worth while to do more, should the gap be above ``target`` still."""
@@ -142,12 +165,11 @@ class _Ascent:
             gap += sum(run([partial(self._visit, meeting + half, half, parts) for half in range(halves)], threads))
             if halves > 1:
                 _average(self.w)
-        self.fresh = False
         return gap
 
     def _visit(self, part: int, half: int, parts: list[NDArray[np.intp]]) -> float:
         weights = self.y, self.s, self.squares
-        state = self.u, self.p, self.w[half], self.beta, self.fresh, len(self.w)
+        state = self.u, self.p, self.w[half], self.beta, len(self.w)
         return _visit(*self.rows, *weights, parts[part], *state)
 
     def _close(self, target: float) -> bool:
@@ -175,16 +197,20 @@ class _Ascent:
         return self.w[0, : objective.design.width].copy()
 
 
+def _logit(y: Array, r: Array) -> Array:
+    """Return log(p / (1 - p)) of p = y + r, which may be 0 or 1: finite."""
+    tiny = np.finfo(float).tiny
+    return np.asarray(np.log(np.maximum(y + r, tiny)) - np.log(np.maximum((1.0 - y) - r, tiny)))
+
+
 @formula
-def _meeting(u, p, z, stiffness, fresh):
+def _meeting(u, p, z, stiffness):
     """Solve u = z + stiffness (p - sigma(u)) from u, inside the bracket that 0 < sigma < 1 gives; return sigma(u) too.
 
-    By Newton's method; unless ``fresh``, p is sigma(u) at the start, so that one evaluation does where u moves little.
+    By Newton's method; p is sigma(u) at the start, so that one evaluation does where u moves little.
     """
     target = z + stiffness * p
     low, high = target - stiffness, target
-    if fresh:
-        p = sigmoid_roughly(u)
     for _ in range(50):
         excess = u + stiffness * p - target
         if excess > 0.0:
@@ -237,14 +263,14 @@ def _balance(indptr, indices, data, y, s, p, w):
 
 
 @kernel
-def _visit(indptr, indices, data, y, s, squares, starts, u, p, w, beta, fresh, halves):
+def _visit(indptr, indices, data, y, s, squares, starts, u, p, w, beta, halves):
     """Visit the rows of some runs; return their share of the duality gap as met on the way."""
     gap = 0.0
     weights, intercept = w[:-1], w[-1]
     for start in starts:
         for i in range(start, min(start + RUN, y.size)):
             z = intercept + row_dot(indptr, indices, data, i, weights)
-            met, moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta), fresh)
+            met, moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta))
             gap += s[i] * _share(u[i], p[i], z, moved)
             delta = halves * s[i] * (p[i] - moved)
             u[i], p[i] = met, moved
