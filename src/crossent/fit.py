@@ -102,8 +102,8 @@ def fit(
     penalty_factor : array of shape (d,), optional
         Multiplies the penalty of each column of X, L1 and L2 alike; 0 leaves a column without one. Ones by default.
     bounds : (lower, upper), optional
-        Of the coefficients, of every class: numbers, or arrays of shape (d,); infinite where there is none. Obeyed
-        exactly. The intercept has none.
+        Of the coefficients, of every class: numbers, or arrays of shape (d,), and not a pair for each column;
+        infinite where there is none. Obeyed exactly. The intercept has none.
     offset : array of shape (n,), or (n, K) for K > 2 classes, optional
         A fixed part of z: z = X w + b + offset.
     tol : float

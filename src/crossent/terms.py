@@ -86,6 +86,10 @@ def _bounds(bounds: Any, d: int) -> tuple[Array | None, Array | None]:
             raise CrossentError(
                 f"the {name} bound has shape {out.shape}; give a number, or one for each of {d} columns of X"
             )
+        missing = np.isnan(out)
+        if missing.any():
+            where = f" of column {int(np.argmax(missing))}" if out.ndim else ""
+            raise CrossentError(f"the {name} bound{where} is nan or None; where there is none, give -inf or inf")
         ends.append(np.array(np.broadcast_to(out, (d,))))
     low, high = ends
     crossed = ~((low <= high) & (low < np.inf) & (high > -np.inf))
