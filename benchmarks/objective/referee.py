@@ -208,7 +208,8 @@ def _centre(problem: Problem, Z: np.ndarray) -> np.ndarray:
         slope = s @ _residual(problem, Z)
         curvature = np.diag(s @ P) - (P * s[:, None]).T @ P
         step = np.linalg.lstsq(curvature, -slope, rcond=None)[0]  # singular: moving all classes alike changes nothing
-        decrement, scale = -slope @ step, 1.0
+        with np.errstate(invalid="ignore", over="ignore"):  # margins that diverged: it ends below
+            decrement, scale = -slope @ step, 1.0
         if not np.isfinite(decrement) or decrement <= 1e-22 * value:
             break
         while scale > 1e-10:
