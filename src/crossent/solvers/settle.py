@@ -16,7 +16,7 @@ from crossent.solvers.sweeps import descend_gram, distance, violation_of
 ROUNDS = 30  # working sets
 STEPS = 20  # of Newton's on each
 SWEEPS = 100  # of a step
-WORST = 0.3  # share of the largest violation that takes a column into the working set
+WORST = 0.6  # share of the largest violation that takes a column into the working set
 INNER = 0.1  # share of the violation, over all columns, that steps on the working set may leave
 FORCING = 0.01  # share of the model's violation that a step may leave
 RIDGE = 1e-13  # of a Gram matrix's diagonal
