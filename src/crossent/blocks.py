@@ -116,7 +116,7 @@ def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="crossent")
 
 
-def in_order(parts: list[NDArray[Any]]) -> NDArray[Any]:
+def in_order(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return the sum of the parts, added in their order."""
     if len(parts) == 1:
         return parts[0]

@@ -12,6 +12,7 @@ from crossent.jit import formula, kernel
 from crossent.margins import bend, loss_and_residual
 
 BLOCK_VALUES = 1 << 15  # values of X between two products: they wait in a core's second-level cache
+GRAM_ROWS = 128  # rows that are transposed together for a Gram matrix: with few columns the first-level cache holds them
 
 
 @formula
@@ -88,30 +89,31 @@ def scaled_transpose(X, h, T):
 def add_tiles(T, m, out):
     """Add the lower triangle of the products of T's rows, of which m entries count, to out.
 
-    Eight sums at a time stay in registers: six reads for eight multiply-adds.
+    Sixteen sums at a time stay in registers: eight reads for sixteen multiply-adds.
     """
-    for a in range(0, T.shape[0], 2):
+    for a in range(0, T.shape[0], 4):
         for b in range(0, a + 1, 4):
-            p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
+            p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = r0 = r1 = r2 = r3 = s0 = s1 = s2 = s3 = 0.0
             for i in range(m):
-                x, y = T[a, i], T[a + 1, i]
+                p, q, r, s = T[a, i], T[a + 1, i], T[a + 2, i], T[a + 3, i]
                 t0, t1, t2, t3 = T[b, i], T[b + 1, i], T[b + 2, i], T[b + 3, i]
-                p0 += x * t0
-                p1 += x * t1
-                p2 += x * t2
-                p3 += x * t3
-                q0 += y * t0
-                q1 += y * t1
-                q2 += y * t2
-                q3 += y * t3
-            out[a, b] += p0
-            out[a, b + 1] += p1
-            out[a, b + 2] += p2
-            out[a, b + 3] += p3
-            out[a + 1, b] += q0
-            out[a + 1, b + 1] += q1
-            out[a + 1, b + 2] += q2
-            out[a + 1, b + 3] += q3
+                p0, p1, p2, p3 = p0 + p * t0, p1 + p * t1, p2 + p * t2, p3 + p * t3
+                q0, q1, q2, q3 = q0 + q * t0, q1 + q * t1, q2 + q * t2, q3 + q * t3
+                r0, r1, r2, r3 = r0 + r * t0, r1 + r * t1, r2 + r * t2, r3 + r * t3
+                s0, s1, s2, s3 = s0 + s * t0, s1 + s * t1, s2 + s * t2, s3 + s * t3
+            add_four(out[a, b : b + 4], p0, p1, p2, p3)
+            add_four(out[a + 1, b : b + 4], q0, q1, q2, q3)
+            add_four(out[a + 2, b : b + 4], r0, r1, r2, r3)
+            add_four(out[a + 3, b : b + 4], s0, s1, s2, s3)
+
+
+@formula
+def add_four(out, a, b, c, d):
+    """Add four numbers to out."""
+    out[0] += a
+    out[1] += b
+    out[2] += c
+    out[3] += d
 
 
 @kernel
@@ -121,9 +123,16 @@ def add_gram(X, h, out):
     A block of rows is transposed, so that the sums run along memory.
     """
     n, order = X.shape[0], out.shape[0]
-    size = max(128, BLOCK_VALUES // order // 8 * 8)
-    T = np.zeros((order, min(n, size)))
-    for low in range(0, n, size):
-        m = min(n - low, size)
+    T = np.zeros((order, min(n, GRAM_ROWS)))
+    for low in range(0, n, GRAM_ROWS):
+        m = min(n - low, GRAM_ROWS)
         scaled_transpose(X[low : low + m], h[low : low + m], T)
         add_tiles(T, m, out)
+
+
+@kernel
+def symmetric(lower, out):
+    """Write the symmetric matrix with that lower triangle, whose order may be larger, into out."""
+    for a in range(out.shape[0]):
+        for b in range(a + 1):
+            out[a, b] = out[b, a] = lower[a, b]

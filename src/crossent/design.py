@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
 from crossent.columns import Columns, gather
-from crossent.dense import add_gram, add_products, block_rows, both_products, dot_into
+from crossent.dense import add_gram, add_products, block_rows, both_products, dot_into, symmetric
 from crossent.jit import uncompiled
 from crossent.margins import Middle
 from crossent.sparse import column_sums, compressed_dot, outer_products, repeats, scatter
@@ -196,14 +196,18 @@ class DenseDesign(Design):
         """Return X.T @ r, of shape (width,) or (width, K)."""
 
         def piece(rows: slice) -> Array:
+            out = np.zeros((self.width, *r.shape[1:]))
             if r.ndim == 1:
-                out = np.zeros(self.columns)
                 for b, block in self._plain(rows):
                     add_products(block, r[b], out)
-                return out
-            return in_order([self._block(b).T @ r[b] for b in self._blocks(rows)])
+            else:
+                for b in self._blocks(rows):
+                    out[: self.columns] += self._block(b).T @ r[b]
+            if self.intercept:
+                out[-1] = r[rows].sum(axis=0)
+            return out
 
-        return self._with_ones(in_order(self.over_rows(piece)), r)
+        return in_order(self.over_rows(piece))
 
     def squares(self, h: Array) -> Array:
         """Return (X * X).T @ h."""
@@ -226,8 +230,9 @@ class DenseDesign(Design):
         # as many rows as columns a piece, so that adding the sums costs little
         pieces = split(self.n, max(self.columns, -(-self.n // len(self.pieces))))
         lower = in_order(run([lambda rows=rows: piece(rows) for rows in pieces], self.threads))  # type: ignore[misc]
-        inner = lower[: self.width, : self.width]
-        return np.tril(inner) + np.tril(inner, -1).T
+        out = np.empty((self.width, self.width))
+        symmetric(lower, out)
+        return out
 
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+EPS = float(np.finfo(np.float64).eps)
 UNSOLVED = 0.1  # share of its right side that a solution may leave
 DEPENDENT = 1e-14  # times the order: a pivot that small is rounding, the diagonal being one
 
@@ -24,17 +25,20 @@ class Factor:
     """A positive semidefinite matrix, its diagonal scaled to one and factorised; the scaling judges rank fairly."""
 
     def __init__(self, matrix: Array):
-        self.matrix = matrix
-        self.diagonal = np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0)
+        self.matrix, diagonal = matrix, matrix.diagonal()
+        self.diagonal = np.where(diagonal > 0.0, diagonal, 1.0)
         self._scale = np.sqrt(self.diagonal)
-        scaled = matrix / self._scale / self._scale[:, None]
-        least = 100.0 * np.finfo(float).eps * len(matrix)
-        self._lower, info = scipy.linalg.lapack.dpotrf(scaled, lower=True, clean=False)
+        least = 100.0 * EPS * len(matrix)
+        # the transpose, equal to it, is as LAPACK wants it: no copy
+        self._lower, info = scipy.linalg.lapack.dpotrf(self._scaled().T, lower=True, clean=False, overwrite_a=True)
         self._spectrum = None
-        if info != 0 or np.diag(self._lower).min() ** 2 <= least:
-            values, vectors = np.linalg.eigh(scaled)
+        if info != 0 or self._lower.diagonal().min() ** 2 <= least:
+            values, vectors = np.linalg.eigh(self._scaled())
             kept = values > least * values[-1]
             self._spectrum = values[kept], vectors[:, kept]
+
+    def _scaled(self) -> Array:
+        return self.matrix / self._scale / self._scale[:, None]
 
     def solve(self, g: Array) -> Array:
         """Return the solution v of H v = g, in g's shape; the least one if H is singular."""

@@ -350,8 +350,8 @@ def _without_common_shift(objective: Objective, step: Step) -> tuple[Array, Arra
 def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
     """Return a step length by Newton's method in one dimension, from 1, kept inside a bracket of the minimum."""
     l2 = objective.penalty.l2
-    pull, bend = float((l2 * point.w * v).sum()), float((l2 * v * v).sum())
-    slope_at_0, penalty = float((point.gradient * v).sum()), objective.penalty.value(point.w)
+    pull, bend = float(np.vdot(l2 * point.w, v)), float(np.vdot(l2 * v, v))
+    slope_at_0, penalty = float(np.vdot(point.gradient, v)), objective.penalty.value(point.w)
     t, low, high = 1.0, 0.0, np.inf
     for _ in range(30):
         loss, slope, second = objective.along(point, dz, t)

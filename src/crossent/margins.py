@@ -49,6 +49,46 @@ def loss_and_residual(t, y, s):
 
 
 @kernel
+def shifted_residual(z, shift, y, s, r, excess, bend):
+    """Write the weighted residuals at z + shift into r; return the weighted loss, which is a function of the shift.
+
+    Its gradient, the residuals' sums, is added to ``excess`` of shape (K,), its Hessian to ``bend`` of shape (K, K);
+    K is one for two classes.
+    """
+    total = 0.0
+    if z.ndim == 1:
+        slope, second = 0.0, 0.0
+        for i in range(z.size):
+            zi, yi, si = z[i] + shift[0], y[i], s[i]
+            total += si * loss_at(zi, yi)
+            ri = si * residual_at(zi, yi)
+            slope += ri
+            second += si * curvature_at(zi)
+            r[i] = ri
+        excess[0] += slope
+        bend[0, 0] += second
+    else:
+        K = z.shape[1]
+        for i in range(z.shape[0]):
+            for k in range(K):
+                r[i, k] = z[i, k] + shift[k]
+            c = np.int64(y[i])
+            rc = r[i, c]
+            total += s[i] * (softmax_row(r, r, i) - rc)
+            for k in range(K):
+                weighted = s[i] * r[i, k]
+                for m in range(K):
+                    bend[k, m] -= weighted * r[i, m]
+                bend[k, k] += weighted
+            for k in range(K):
+                r[i, k] *= s[i]
+            r[i, c] -= s[i]
+            for k in range(K):
+                excess[k] += r[i, k]
+    return total
+
+
+@kernel
 def curvature_into(z, s, h):
     """Write what the second derivative needs into h: s sigma (1 - sigma), or the probabilities of K classes."""
     if z.ndim == 1:

@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from crossent.blocks import in_order
 from crossent.design import Design, as_design
-from crossent.margins import Middle, along_line, curvature_into, loss_and_residual
+from crossent.margins import Middle, along_line, curvature_into, shifted_residual
 from crossent.penalty import Penalty
 from crossent.sparse import column_sums
 
@@ -61,6 +63,28 @@ class Step(NamedTuple):
     dz: Array
     leftover: float = 0.0
     dual: DualPoint | None = None
+
+
+class _Shifted(NamedTuple):
+    """Weighted residuals and loss at z + shift, the loss's gradient in the shift and its Hessian."""
+
+    r: Array
+    loss: float
+    excess: Array
+    bend: Array
+
+
+def _largest(excess: Array) -> float:
+    return max(map(abs, excess.tolist()))  # few numbers: a list is faster than an array
+
+
+def _solved(bend: Array, excess: Array) -> Array | None:
+    """Return the solution of bend x = excess, None where there is none; with more than one class, the least one."""
+    if len(excess) == 1:
+        return excess / bend[0, 0] if bend[0, 0] > 0.0 else None
+    # the common shift of all classes changes nothing: give it some curvature
+    solution, info = scipy.linalg.lapack.dposv(bend + np.trace(bend) / len(bend) ** 2, excess)[1:]
+    return None if info else solution.reshape(-1)
 
 
 class Objective:
@@ -109,8 +133,8 @@ class Objective:
                 loss_gradient, loss = self.design.sandwich(w, Middle(False, self.y, self.s, z))
             else:
                 z = self.design.dot(w) + self.offset
-                r, loss = self._residual(z)
-                loss_gradient = self.design.tdot(r)
+                at_z = self._shifted(z, np.zeros(self.shape[1:] or 1))
+                loss_gradient, loss = self.design.tdot(at_z.r), at_z.loss
         else:
             self.passes += 0.5
             w, z, r, loss = self._with_best_intercept(w, z)
@@ -118,47 +142,41 @@ class Objective:
         value = loss + self.penalty.value(w)
         return Point(w, z, value, loss_gradient, loss_gradient + self.penalty.l2 * w)
 
-    def _residual(self, z: Array) -> tuple[Array, float]:
-        r = np.empty_like(z)
+    def _shifted(self, z: Array, shift: Array) -> _Shifted:
+        """Return the residuals and the loss at z + shift, and the loss's derivatives in the shift."""
+        r, K = np.empty_like(z), len(shift)
 
-        def piece(rows: slice) -> float:
-            r[rows] = z[rows]
-            return loss_and_residual(r[rows], self.y[rows], self.s[rows])
+        def piece(rows: slice) -> tuple[float, Array, Array]:
+            excess, bend = np.zeros(K), np.zeros((K, K))
+            return shifted_residual(z[rows], shift, self.y[rows], self.s[rows], r[rows], excess, bend), excess, bend
 
-        return r, sum(self.design.over_rows(piece))
+        losses, excesses, bends = zip(*self.design.over_rows(piece), strict=True)
+        return _Shifted(r, sum(losses), in_order(excesses), in_order(bends))
 
     def _with_best_intercept(self, w: Array, z: Array) -> tuple[Array, Array, Array, float]:
         """Return w, z, residual and loss after Newton's method in the intercept alone, which sees only z."""
-        r, loss = self._residual(z)
+        shift = np.zeros(self.shape[1:] or 1)
+        here = self._shifted(z, shift)
         for _ in range(INTERCEPT_STEPS if self.design.intercept else 0):
-            excess = r.sum(axis=0)
-            if np.abs(excess).max() <= INTERCEPT_TOLERANCE * self.total:
+            excess = _largest(here.excess)
+            if excess <= INTERCEPT_TOLERANCE * self.total:
                 break
-            h = self.curvature_at(z)
-            if not h.any():  # every row is as sure as numbers can say: no step is known
+            step = _solved(here.bend, here.excess)
+            if step is None:  # every row is as sure as numbers can say
                 break
-            if z.ndim == 1:
-                step = -excess / h.sum()
-            else:
-                weighted = self.s[:, None] * h
-                bent = np.diag(weighted.sum(axis=0)) - h.T @ weighted
-                try:  # the common shift of all classes changes nothing: give it some curvature
-                    step = -np.linalg.solve(bent + np.trace(bent) / len(bent) ** 2, excess)
-                except np.linalg.LinAlgError:  # a class whose probabilities are all zero
-                    break
             for _ in range(INTERCEPT_HALVINGS):  # far out, where all rows are sure, a whole step may lead further out
-                moved = z + step
-                moved_r, moved_loss = self._residual(moved)
-                if moved_loss <= loss * (1.0 + INTERCEPT_NO_RISE):
+                there = self._shifted(z, shift - step)
+                no_rise = there.loss <= here.loss * (1.0 + INTERCEPT_NO_RISE)
+                if no_rise:
                     break
                 step = 0.5 * step
-            better = moved_loss < loss or np.abs(moved_r.sum(axis=0)).max() < np.abs(excess).max()
-            if not (better and moved_loss <= loss * (1.0 + INTERCEPT_NO_RISE)):
+            if not no_rise or (there.loss >= here.loss and _largest(there.excess) >= excess):
                 break
-            w = w.copy()
-            w[-1] += step
-            z, r, loss = moved, moved_r, moved_loss
-        return w, z, r, loss
+            shift, here = shift - step, there
+        if shift.any():
+            w, z = w.copy(), z + shift
+            w[-1] += shift if w.ndim == 2 else shift[0]
+        return w, z, here.r, here.loss
 
     def adopt(self, point: Point, other: Objective) -> Point:
         """Return another objective's point as one of this, which differs in C and in the penalty alone: no pass."""
@@ -214,21 +232,26 @@ class Objective:
     @property
     def hessian_work(self) -> float:
         """What the Hessian costs, in the same units: a Gram matrix for each pair of classes."""
-        return self.design.gram_work * (1.0 if self.n_classes == 2 else self.n_classes * (self.n_classes + 1) / 2.0)
+        return self.design.gram_work * self.n_classes * (self.n_classes - 1) / 2.0
 
     def hessian(self, h: Array) -> Array:
         """Return the Hessian of the smooth part, coefficients in C order: one Gram pass for each pair of classes."""
         width, K = self.design.width, 1 if h.ndim == 1 else self.n_classes
         if K == 1:
             self.passes += 1.0
-            return self.design.gram(h) + np.diag(self.penalty.l2)
-        self.passes += K * (K + 1) / 2
-        out = np.empty((width, K, width, K))
-        for k in range(K):
-            out[:, k, :, k] = self.design.gram(self.s * h[:, k] * (1.0 - h[:, k])) + np.diag(self.penalty.l2[:, 0])
-            for m in range(k):
-                out[:, k, :, m] = out[:, m, :, k] = -self.design.gram(self.s * h[:, k] * h[:, m])
-        return out.reshape(width * K, width * K)
+            out = self.design.gram(h)
+        else:  # probabilities sum to one, so what a class has with itself is what it has not with the others
+            self.passes += K * (K - 1) / 2
+            p, blocks = np.ascontiguousarray(h.T), np.zeros((width, K, width, K))
+            for k in range(K):
+                for m in range(k):
+                    both = self.design.gram(self.s * p[k] * p[m])
+                    blocks[:, k, :, m] = blocks[:, m, :, k] = -both
+                    blocks[:, k, :, k] += both
+                    blocks[:, m, :, m] += both
+            out = blocks.reshape(width * K, width * K)
+        out.reshape(-1)[:: len(out) + 1] += np.broadcast_to(self.penalty.l2, self.shape).reshape(-1)
+        return out
 
     @cached_property
     def sample(self) -> tuple[NDArray[np.intp], Objective] | None:
@@ -256,7 +279,7 @@ class Objective:
         parts = self.design.over_rows(
             lambda rows: along_line(point.z[rows], dz[rows], self.y[rows], self.s[rows], step),
         )
-        value, slope, second = (sum(column) for column in zip(*parts, strict=True))
+        value, slope, second = map(sum, zip(*parts, strict=True))
         return value, slope, second
 
 

@@ -46,6 +46,11 @@ class Penalty:
         return not self.l1.any() and not self.bounded
 
     @cached_property
+    def _inverse(self) -> Array:
+        """1 / l2; zero where l2 is."""
+        return 1.0 / np.where(self.l2 > 0.0, self.l2, np.inf)
+
+    @cached_property
     def free(self) -> Flags:
         """Which coefficients carry no penalty at all, nor a bound."""
         return self._no_limit_above & self._no_limit_below
@@ -87,8 +92,8 @@ class Penalty:
 
     def value(self, w: Array) -> float:
         """Return the penalty at w, which is within the bounds."""
-        total = float((self.l1 * np.abs(w)).sum())
-        return total + 0.5 * float((self.l2 * w * w).sum()) if self.curved else total
+        half = 0.5 * float(np.vdot(self.l2 * w, w)) if self.curved else 0.0
+        return half if self.smooth else float((self.l1 * np.abs(w)).sum()) + half
 
     @cached_property
     def curved(self) -> bool:
@@ -141,7 +146,8 @@ class Penalty:
         |l2 w - u|^2 / (2 l2).
         """
         if self.smooth:
-            return float(((self.l2 * w - u) ** 2 / (2.0 * np.where(self.l2 > 0.0, self.l2, np.inf))).sum())
+            away = self.l2 * w - u
+            return 0.5 * float(np.vdot(away * self._inverse, away))
         # phi(x) = u x - penalty(x) is largest at m; the gap is phi(m) - phi(w), by way of phi(0) if the signs differ
         m = self._maximiser(u)
         some = np.nonzero(((w != 0.0) | (m != 0.0)) & ~self.free)  # elsewhere it is zero
