@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from crossent.jit import formula, kernel
-from crossent.margins import bend, loss_and_residual
+from crossent.margins import bend, curvature_into, loss_and_residual
 
 BLOCK_VALUES = 1 << 15  # values of X between two products: they wait in a core's second-level cache
-GRAM_ROWS = 128  # rows that are transposed together for a Gram matrix: with few columns the first-level cache holds them
+POLISH = 1e-4  # of the gap asked for: the last step squares the error, so this is rarely one more
+UNSURE = 1e-13  # of a diagonal entry: a pivot that small is rounding
+GRAM_ROWS = 128  # rows that are transposed together for a Gram matrix: of few columns, in the first-level cache
 
 
 @formula
@@ -136,3 +138,125 @@ def symmetric(lower, out):
     for a in range(out.shape[0]):
         for b in range(a + 1):
             out[a, b] = out[b, a] = lower[a, b]
+
+
+@kernel
+def newton_steps(X, y, s, l2, w, limit, tol):
+    """Take Newton steps of whole length from w, in place, while the objective falls; return how many there were.
+
+    For an L2 penalty on every column; w and l2, of shape (width,) or (width, K), have the intercept, if any, last. They
+    end where the gradient, measured as the duality gap measures it, is well within tol; after ``limit`` steps; or where
+    the next is not known.
+    """
+    z, r = np.empty((X.shape[0], *w.shape[1:])), np.empty((X.shape[0], *w.shape[1:]))
+    g, last, value = np.empty_like(w), w.copy(), np.inf
+    H, penalised = np.empty((w.size, w.size)), X.shape[1] * (w.size // w.shape[0])
+    for taken in range(limit + 1):
+        before, value = value, objective_into(X, y, s, l2, w, z, r, g)
+        if not value < before:
+            w[:] = last
+            return max(0, taken - 1)
+        gap, unbalanced = 0.0, 0.0
+        for j in range(w.size):
+            if j < penalised:
+                gap += 0.5 * g.flat[j] ** 2 / l2.flat[j]
+            else:
+                unbalanced = max(unbalanced, abs(g.flat[j]))
+        if taken == limit or max(gap, unbalanced) <= POLISH * tol * value:
+            return taken
+        curvature_into(z, s, r)
+        hessian_into(X, s, l2, r, H)
+        if not solve_in_place(H, g.reshape(-1)):
+            return taken
+        last[:] = w
+        for j in range(w.size):
+            w.flat[j] -= g.flat[j]
+    return limit
+
+
+@kernel
+def objective_into(X, y, s, l2, w, z, r, g):
+    """Write margins, residuals and gradient at w; return the objective, L2 included."""
+    d, width, penalty = X.shape[1], w.shape[0], 0.0
+    for j in range(w.size):
+        g.flat[j] = l2.flat[j] * w.flat[j]
+        penalty += 0.5 * g.flat[j] * w.flat[j]
+    if w.ndim == 1:
+        dot_into(X, w, w[d] if width > d else 0.0, z)
+        r[:] = z
+        loss = loss_and_residual(r, y, s)
+        add_products(X, r, g)
+        if width > d:
+            for i in range(r.size):
+                g[d] += r[i]
+    else:
+        for i in range(X.shape[0]):
+            for k in range(w.shape[1]):
+                z[i, k] = w[d, k] if width > d else 0.0
+            for j in range(d):
+                for k in range(w.shape[1]):
+                    z[i, k] += X[i, j] * w[j, k]
+        r[:] = z
+        loss = loss_and_residual(r, y, s)
+        for i in range(X.shape[0]):
+            for j in range(width):
+                for k in range(w.shape[1]):
+                    g[j, k] += (X[i, j] if j < d else 1.0) * r[i, k]
+    return loss + penalty
+
+
+@kernel
+def hessian_into(X, s, l2, h, H):
+    """Write the lower triangle of the Hessian, h being what ``curvature_into`` has written."""
+    n, order, K = X.shape[0], 4 * (X.shape[1] // 4 + 1), H.shape[0] // l2.shape[0]
+    H[:] = 0.0
+    if h.ndim == 1:
+        G = np.zeros((order, order))
+        add_gram(X, h, G)
+        for a in range(H.shape[0]):
+            for b in range(a + 1):
+                H[a, b] = G[a, b]
+    else:
+        weights = np.empty(n)
+        for k in range(K):
+            for m in range(k):  # what a class has with itself is what it has not with the others
+                for i in range(n):
+                    weights[i] = s[i] * h[i, k] * h[i, m]
+                G = np.zeros((order, order))
+                add_gram(X, weights, G)
+                for a in range(l2.shape[0]):
+                    for b in range(a + 1):
+                        H[a * K + k, b * K + m] = H[a * K + m, b * K + k] = -G[a, b]
+                        H[a * K + k, b * K + k] += G[a, b]
+                        H[a * K + m, b * K + m] += G[a, b]
+        first, own = K * X.shape[1], H[H.shape[0] - 1, H.shape[0] - 1] / K
+        for a in range(first, H.shape[0]):  # intercepts, whose common shift changes nothing: give it some curvature
+            for b in range(first, H.shape[0]):
+                H[a, b] += own
+    for a in range(H.shape[0]):
+        H[a, a] += l2.flat[a]
+
+
+@kernel
+def solve_in_place(H, g):
+    """Replace g by the solution v of H v = g, H's lower triangle by its Cholesky factor; tell whether it has one."""
+    m = g.size
+    for i in range(m):
+        pivot = H[i, i]
+        for j in range(i):
+            total = H[i, j]
+            for k in range(j):
+                total -= H[i, k] * H[j, k]
+            H[i, j] = total / H[j, j]
+            pivot -= H[i, j] * H[i, j]
+        if not pivot > UNSURE * H[i, i]:
+            return False
+        H[i, i] = np.sqrt(pivot)
+        for k in range(i):
+            g[i] -= H[i, k] * g[k]
+        g[i] /= H[i, i]
+    for i in range(m - 1, -1, -1):
+        g[i] /= H[i, i]
+        for k in range(i):
+            g[k] -= H[i, k] * g[i]
+    return True

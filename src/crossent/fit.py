@@ -16,14 +16,12 @@ from crossent.design import as_design
 from crossent.errors import CrossentError
 from crossent.objective import Objective, Point, Step
 from crossent.solvers import SOLVERS, Solver, choose
+from crossent.solvers.cholesky import head_start
 from crossent.terms import as_terms, penalised_objective
+from crossent.watch import Watch
 
 Array = NDArray[np.float64]
 
-STALL_STEPS = 5  # steps with neither a smaller gap nor a smaller objective, after which rounding is to blame
-SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin that far
-SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative to the largest move
-LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
 SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
 NO_RISE = 1e-12  # of the objective: a step may raise it by its rounding, not by more
 MIN_LENGTH = 2.0**-40
@@ -31,7 +29,6 @@ ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
 LARGE_MOVE = 100.0  # of a margin: adding more to it may lose more than 1e-14 of it
 SAMPLE_TOL = 1e-3  # nearer, the sample's optimum is no nearer to that of all rows
 SAMPLE_STEPS = 10
-SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,9 @@ class Progress:
     relative_gap: float
     seconds: float
     coefficients: Callable[[], tuple[Array, Array]]
+
+
+Listener = Callable[[Progress], Any]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def fit(
     solver: str = "auto",
     start: tuple[ArrayLike, ArrayLike] | None = None,
     n_jobs: int | None = None,
-    on_step: Callable[[Progress], Any] | None = None,
+    on_step: Listener | None = None,
     dtype: Any = np.float64,
 ) -> Fit:
     """Minimise C sum_i s_i loss_i + l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|^2 until the certified relative gap is tol.
@@ -139,7 +139,10 @@ def fit(
             if start is None and name == "cholesky" and max_iter > 0:
                 start_at, interrupted = _optimum_of_sample(objective, start_at)
                 max_iter, on_step = (0, _interrupt) if interrupted else (max_iter, on_step)
-            point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step)
+            taken = 0
+            if name == "cholesky":
+                taken, on_step = _head_start(bound, start_at, tol, max_iter, on_step)
+            point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step, taken)
         result = Fit(*_as_fitted(point.w, objective), certificate)
         return result if dtype == np.float64 else _rounded(result, objective, dtype)
 
@@ -158,7 +161,45 @@ def _optimum_of_sample(objective: Objective, w: Array) -> tuple[Array, bool]:
     return point.w if proof.converged or interrupted else w, interrupted
 
 
-def _interrupt(_: Progress) -> None:
+def _head_start(
+    bound: DualBound, w: Array, tol: float, max_iter: int, on_step: Listener | None
+) -> tuple[int, Listener | None]:
+    """Take the steps of ``head_start``, all at once if nobody listens; return how many, and who is to hear of the rest.
+
+    Who listens hears of every point that is left; to end the fit there, w is set back to it.
+    """
+    objective, began = bound.objective, time.perf_counter()
+    if on_step is None:
+        return head_start(objective, w, tol, max_iter), None
+    taken = 0
+    while taken < max_iter:
+        before = w.copy()
+        if head_start(objective, w, tol, 1) == 0:
+            break
+        point = _start_at(objective, before)
+        gap = bound.gap(point)
+        try:
+            end = _stop if on_step(_progress(taken, objective, point, gap, time.perf_counter() - began)) else None
+        except KeyboardInterrupt:
+            end = _interrupt
+        if end is not None:
+            w[:] = before
+            return taken, end
+        taken += 1
+    return taken, on_step
+
+
+def _start_at(objective: Objective, w: Array) -> Point:
+    """Return the point at w; of zero weights, whose margins take no pass, with the intercept at its best."""
+    weightless = not w[: objective.design.columns].any()
+    return objective.at(w, objective.margins_at(w) if weightless else None)
+
+
+def _stop(_: Progress) -> bool:
+    return True
+
+
+def _interrupt(_: Progress) -> bool:
     raise KeyboardInterrupt
 
 
@@ -207,21 +248,21 @@ def minimise(
     start: Array | Point,
     tol: float,
     max_iter: int,
-    on_step: Callable[[Progress], Any] | None = None,
+    on_step: Listener | None = None,
+    taken: int = 0,
 ) -> tuple[Point, Certificate]:
     """Step until the gap is certified, or say why not. The one loop of all methods.
 
-    ``start`` are coefficients, or a point of the objective: that saves a pass.
+    ``start`` are coefficients, or a point of the objective: that saves a pass. ``taken`` steps led there.
     """
     began = time.perf_counter()
     objective = bound.objective
-    watch = _Watch(objective, tol, max_iter)
+    watch = Watch(objective, tol, max_iter, taken)
     known = start if isinstance(start, Point) else Point(start, np.empty(0), np.nan, start, start)
     point, gap, outcome = known, np.inf, None
     try:
         if not isinstance(start, Point):
-            weightless = not start[: objective.design.columns].any()
-            point = objective.at(start, objective.margins_at(start) if weightless else None)
+            point = _start_at(objective, start)
         while outcome is None:
             gap, step = bound.gap(point), None
             if gap > tol * point.value and watch.n_iter < max_iter:
@@ -230,7 +271,8 @@ def minimise(
                     bound.observe(step.dual)
                 if bound.needs_newton or step.dual is not None:
                     gap = bound.gap(point, step)
-            stop = on_step is not None and on_step(_progress(watch, point, gap, time.perf_counter() - began))
+            seconds = time.perf_counter() - began
+            stop = on_step is not None and on_step(_progress(watch.n_iter, objective, point, gap, seconds))
             stopped = stop and gap > tol * point.value
             outcome = Outcome.STOPPED if stopped else watch.verdict(point, gap, step, bound.endless)
             if step is not None and outcome in {None, Outcome.CONVERGED}:
@@ -263,65 +305,9 @@ def minimise(
     return point, certificate
 
 
-def _progress(watch: _Watch, point: Point, gap: float, seconds: float) -> Progress:
+def _progress(n_iter: int, objective: Objective, point: Point, gap: float, seconds: float) -> Progress:
     relative = gap / point.value if point.value > 0.0 else gap
-    return Progress(watch.n_iter, point.value, relative, seconds, lambda: _as_fitted(point.w, watch.objective))
-
-
-class _Watch:
-    """What the loop remembers in order to say how a fit ends."""
-
-    def __init__(self, objective: Objective, tol: float, max_iter: int):
-        self.objective, self.tol, self.max_iter = objective, tol, max_iter
-        self.n_iter = 0
-        self.separable = False
-        self.first = self.last = self.best_value = self.best_gap = np.inf
-        self.since_best = 0
-
-    def verdict(self, point: Point, gap: float, step: Step | None, endless: Array | None) -> Outcome | None:
-        """Return how the fit ends here, or None for one more step.
-
-        ``endless`` is a change of the margins that nothing holds back, by which separable classes are found out.
-        """
-        before, self.last = self.last, point.value
-        self.first = point.value if np.isinf(self.first) else self.first
-        better = gap < self.best_gap or point.value < self.best_value
-        self.since_best = 0 if better else self.since_best + 1
-        self.best_gap, self.best_value = min(gap, self.best_gap), min(point.value, self.best_value)
-        if step is not None and endless is not None:
-            settled = before - point.value <= self.tol * point.value
-            self.separable |= separates(self.objective, endless, LATE_SLACK if settled else SEPARATING_SLACK)
-        if self.separable:
-            done = (
-                step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
-            )
-            return Outcome.SEPARABLE if done else self._go_on()
-        if gap <= self.tol * point.value:
-            return Outcome.CONVERGED
-        if step is None:
-            return Outcome.MAX_ITER
-        return Outcome.STALLED if self.since_best >= STALL_STEPS else self._go_on()
-
-    def _go_on(self) -> Outcome | None:
-        self.n_iter += 1
-        return None
-
-
-def separates(objective: Objective, dz: Array, slack: float) -> bool:
-    """Tell whether a direction proves that no finite optimum exists: it moves no margin the wrong way, some far."""
-    if max(float(dz.max(initial=0.0)), -float(dz.min(initial=0.0))) <= SEPARATING_MOVE / 2.0:
-        return False  # no margin, nor a difference of two, moves far
-    weighted = objective.s > 0.0
-    if objective.n_classes == 2:
-        toward = np.where(objective.y == 1.0, dz, np.where(objective.y == 0.0, -dz, -np.abs(dz)))
-    else:
-        own = np.take_along_axis(dz, objective.y[:, None], axis=1)
-        others = dz.copy()
-        np.put_along_axis(others, objective.y[:, None], -np.inf, axis=1)
-        toward = own[:, 0] - others.max(axis=1)
-    toward = toward[weighted]
-    far = float(toward.max(initial=0.0))
-    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -slack * far
+    return Progress(n_iter, point.value, relative, seconds, lambda: _as_fitted(point.w, objective))
 
 
 def take_step(objective: Objective, point: Point, step: Step) -> Point:

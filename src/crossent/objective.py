@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
@@ -83,8 +83,10 @@ def _solved(bend: Array, excess: Array) -> Array | None:
     if len(excess) == 1:
         return excess / bend[0, 0] if bend[0, 0] > 0.0 else None
     # the common shift of all classes changes nothing: give it some curvature
-    solution, info = scipy.linalg.lapack.dposv(bend + np.trace(bend) / len(bend) ** 2, excess)[1:]
-    return None if info else solution.reshape(-1)
+    try:
+        return np.linalg.solve(bend + np.trace(bend) / len(bend) ** 2, excess)
+    except np.linalg.LinAlgError:  # a class whose probabilities are all zero
+        return None
 
 
 class Objective:
@@ -196,10 +198,22 @@ class Objective:
         return z if self.offset is None else z + self.offset
 
     def origin(self) -> Array:
-        """Return zero weights, and an intercept that takes back the mean of the offset: there rows are not sure yet."""
+        """Return zero weights and the best intercept for them; with an offset, one that takes back its mean.
+
+        That is the log-odds of the labels. Where offsets are taken back, rows are not sure yet.
+        """
         w = np.zeros(self.shape)
-        if self.offset is not None and self.design.intercept and self.total > 0.0:
+        if not self.design.intercept or self.total <= 0.0:
+            return w
+        if self.offset is not None:
             w[-1] = -np.average(self.offset, axis=0, weights=self.s)
+        elif self.n_classes == 2:
+            up = float(self.s @ self.y)
+            w[-1] = log(up / (self.total - up)) if 0.0 < up < self.total else 0.0
+        else:
+            sums = np.bincount(self.y, weights=self.s, minlength=self.n_classes)
+            logs = np.log(sums) if sums.all() else sums * 0.0
+            w[-1] = logs - logs.mean()
         return w
 
     def curvature_at(self, z: Array) -> Array:

@@ -67,14 +67,14 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 @cache
-def _names(kind: type) -> list[str]:
+def _names(kind: Callable[..., Any]) -> list[str]:
     """Return the parameters of a class: those of its constructor. Reading a signature takes as long as a small fit."""
     return list(signature(kind).parameters)
 
 
 def check_parameters(estimator: Any) -> None:
     """Refuse, in one line, a parameter of an estimator that has no meaning."""
-    for name in _names(type(estimator)):
+    for name in _names(estimator.__class__):
         value = getattr(estimator, name)
         allowed, holds = _ALLOWED.get(name, ("anything", lambda _: True))
         if not holds(value):

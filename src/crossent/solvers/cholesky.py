@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.dense import newton_steps
+from crossent.design import SMALL, SparseDesign
 from crossent.factor import Factor, is_solved
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.conjugate import conjugate_gradients
@@ -13,6 +15,7 @@ from crossent.solvers.newton_cg import Forcing
 Array = NDArray[np.float64]
 
 KEEP = 0.5  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
+LITTLE = 128  # coefficients whose Hessian is factorised before LAPACK is called
 
 
 class NewtonCholesky:
@@ -57,6 +60,24 @@ class NewtonCholesky:
         )
         leftover = float(np.sqrt(max(0.0, float((residual * factor.solve(residual)).sum()))))
         return Step(v, objective.margins(v), leftover) if solved else None
+
+
+def head_start(objective: Objective, w: Array, tol: float, limit: int) -> int:
+    """Take Newton steps from w, in place, in one call; return how many. None where there is much to do in a step.
+
+    With little data a step's calls cost more than its mathematics, and zeros cost less than knowing where they are.
+    Whether to go on is for the loop to judge.
+    """
+    design, penalty = objective.design, objective.penalty
+    if not 0 < design.n * design.columns < SMALL or w.size > LITTLE or limit < 1 or objective.offset is not None:
+        return 0
+    if not penalty.smooth or not penalty.l2[: design.columns].all():
+        return 0
+    X = design.rows.toarray() if isinstance(design, SparseDesign) else design.X  # type: ignore[attr-defined]
+    X, l2 = np.ascontiguousarray(X, dtype=np.float64), np.array(np.broadcast_to(penalty.l2, w.shape))
+    taken = newton_steps(X, objective.y, objective.s, l2, w, limit, tol)
+    objective.passes += taken * (1.0 + objective.n_classes * (objective.n_classes - 1) / 2)
+    return int(taken)
 
 
 def _factorised(objective: Objective, h: Array) -> Factor:

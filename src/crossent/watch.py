@@ -1,0 +1,73 @@
+"""When a fit ends, and how: converged, stalled, separable."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossent.certificate import Outcome
+from crossent.objective import Objective, Point, Step
+
+Array = NDArray[np.float64]
+
+STALL_STEPS = 5  # steps with neither a smaller gap nor a smaller objective, after which rounding is to blame
+SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin that far
+SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative to the largest move
+LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
+SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
+
+
+class Watch:
+    """What the loop remembers in order to say how a fit ends."""
+
+    def __init__(self, objective: Objective, tol: float, max_iter: int, taken: int = 0):
+        self.objective, self.tol, self.max_iter = objective, tol, max_iter
+        self.n_iter = taken
+        self.separable = False
+        self.first = self.last = self.best_value = self.best_gap = np.inf
+        self.since_best = 0
+
+    def verdict(self, point: Point, gap: float, step: Step | None, endless: Array | None) -> Outcome | None:
+        """Return how the fit ends here, or None for one more step.
+
+        ``endless`` is a change of the margins that nothing holds back, by which separable classes are found out.
+        """
+        before, self.last = self.last, point.value
+        self.first = point.value if np.isinf(self.first) else self.first
+        better = gap < self.best_gap or point.value < self.best_value
+        self.since_best = 0 if better else self.since_best + 1
+        self.best_gap, self.best_value = min(gap, self.best_gap), min(point.value, self.best_value)
+        if step is not None and endless is not None:
+            settled = before - point.value <= self.tol * point.value
+            self.separable |= separates(self.objective, endless, LATE_SLACK if settled else SEPARATING_SLACK)
+        if self.separable:
+            done = (
+                step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
+            )
+            return Outcome.SEPARABLE if done else self._go_on()
+        if gap <= self.tol * point.value:
+            return Outcome.CONVERGED
+        if step is None:
+            return Outcome.MAX_ITER
+        return Outcome.STALLED if self.since_best >= STALL_STEPS else self._go_on()
+
+    def _go_on(self) -> Outcome | None:
+        self.n_iter += 1
+        return None
+
+
+def separates(objective: Objective, dz: Array, slack: float) -> bool:
+    """Tell whether a direction proves that no finite optimum exists: it moves no margin the wrong way, some far."""
+    if max(float(dz.max(initial=0.0)), -float(dz.min(initial=0.0))) <= SEPARATING_MOVE / 2.0:
+        return False  # no margin, nor a difference of two, moves far
+    weighted = objective.s > 0.0
+    if objective.n_classes == 2:
+        toward = np.where(objective.y == 1.0, dz, np.where(objective.y == 0.0, -dz, -np.abs(dz)))
+    else:
+        own = np.take_along_axis(dz, objective.y[:, None], axis=1)
+        others = dz.copy()
+        np.put_along_axis(others, objective.y[:, None], -np.inf, axis=1)
+        toward = own[:, 0] - others.max(axis=1)
+    toward = toward[weighted]
+    far = float(toward.max(initial=0.0))
+    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -slack * far
