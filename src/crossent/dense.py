@@ -151,6 +151,7 @@ def newton_steps(X, y, s, l2, w, limit, tol):
     z, r = np.empty((X.shape[0], *w.shape[1:])), np.empty((X.shape[0], *w.shape[1:]))
     g, last, value = np.empty_like(w), w.copy(), np.inf
     H, penalised = np.empty((w.size, w.size)), X.shape[1] * (w.size // w.shape[0])
+    all_w, all_g, all_l2 = w.reshape(-1), g.reshape(-1), l2.reshape(-1)
     for taken in range(limit + 1):
         before, value = value, objective_into(X, y, s, l2, w, z, r, g)
         if not value < before:
@@ -159,18 +160,18 @@ def newton_steps(X, y, s, l2, w, limit, tol):
         gap, unbalanced = 0.0, 0.0
         for j in range(w.size):
             if j < penalised:
-                gap += 0.5 * g.flat[j] ** 2 / l2.flat[j]
+                gap += 0.5 * all_g[j] * all_g[j] / all_l2[j]
             else:
-                unbalanced = max(unbalanced, abs(g.flat[j]))
+                unbalanced = max(unbalanced, abs(all_g[j]))
         if taken == limit or max(gap, unbalanced) <= POLISH * tol * value:
             return taken
         curvature_into(z, s, r)
         hessian_into(X, s, l2, r, H)
-        if not solve_in_place(H, g.reshape(-1)):
+        if not solve_in_place(H, all_g):
             return taken
         last[:] = w
         for j in range(w.size):
-            w.flat[j] -= g.flat[j]
+            all_w[j] -= all_g[j]
     return limit
 
 
@@ -178,9 +179,10 @@ def newton_steps(X, y, s, l2, w, limit, tol):
 def objective_into(X, y, s, l2, w, z, r, g):
     """Write margins, residuals and gradient at w; return the objective, L2 included."""
     d, width, penalty = X.shape[1], w.shape[0], 0.0
+    all_w, all_g, all_l2 = w.reshape(-1), g.reshape(-1), l2.reshape(-1)
     for j in range(w.size):
-        g.flat[j] = l2.flat[j] * w.flat[j]
-        penalty += 0.5 * g.flat[j] * w.flat[j]
+        all_g[j] = all_l2[j] * all_w[j]
+        penalty += 0.5 * all_g[j] * all_w[j]
     if w.ndim == 1:
         dot_into(X, w, w[d] if width > d else 0.0, z)
         r[:] = z
@@ -233,8 +235,9 @@ def hessian_into(X, s, l2, h, H):
         for a in range(first, H.shape[0]):  # intercepts, whose common shift changes nothing: give it some curvature
             for b in range(first, H.shape[0]):
                 H[a, b] += own
+    all_l2 = l2.reshape(-1)
     for a in range(H.shape[0]):
-        H[a, a] += l2.flat[a]
+        H[a, a] += all_l2[a]
 
 
 @kernel
