@@ -31,6 +31,14 @@ from crossent import LogisticRegression, cross_entropy, sigmoid, softmax
 from crossent.errors import CrossentError
 
 METHODS = ("cholesky", "newton-cg", "coordinate")
+
+
+@pytest.fixture
+def several_steps(monkeypatch):
+    """Coordinate descent as it is for large data: it ends small data in one step."""
+    monkeypatch.setattr("crossent.solvers.coordinate.SMALL", 0)
+
+
 HINTS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
@@ -358,7 +366,7 @@ def test_what_has_no_meaning_here_has_no_effect():
 
 
 @pytest.mark.parametrize("solver", METHODS)
-def test_a_fit_that_falls_short_says_what_was_reached_what_was_asked_and_one_remedy(solver):
+def test_a_fit_that_falls_short_says_what_was_reached_what_was_asked_and_one_remedy(solver, several_steps):
     X, y = load_breast_cancer(return_X_y=True)
     model = LogisticRegression(max_iter=2, tol=1e-9, solver=solver, l1_ratio=0.5 if solver == "coordinate" else 0.0)
     with pytest.warns(ConvergenceWarning, match=r"max_iter.*reached .*, asked 1e-09.*; raise max_iter") as caught:
@@ -477,7 +485,7 @@ def test_callbacks_see_every_iteration_in_pairs(solver):
 
 @pytest.mark.parametrize("solver", METHODS)
 @pytest.mark.parametrize(("do", "outcome"), [(interrupt, "interrupted"), (lambda: True, "stopped by a callback")])
-def test_an_interrupted_or_stopped_fit_keeps_its_best_weights_and_can_go_on(solver, do, outcome):
+def test_an_interrupted_or_stopped_fit_keeps_its_best_weights_and_can_go_on(solver, do, outcome, several_steps):
     callback = Calls(at=1, do=do)
     with pytest.warns(ConvergenceWarning, match=f"{outcome}: .*best weights.*warm_start=True"):
         model = fit_by(solver, callback, tol=1e-12)
