@@ -8,6 +8,7 @@ import pytest
 
 import crossent
 from crossent.equations import divergence_term, sigmoid_roughly
+from crossent.margins import loss_and_residual
 
 RNG = np.random.default_rng(0)
 Z = np.concatenate(
@@ -134,6 +135,12 @@ def test_softmax_cross_entropy_keeps_small_losses():
     y = rows.argmax(axis=1)
     exact = [mp.log(mp.fsum(mp.exp(mp.mpf(float(z - row[k]))) for z in row)) for row, k in zip(rows, y, strict=True)]
     assert ulps(crossent.softmax_cross_entropy(rows, y), exact) <= 8
+    exact = [
+        mp.log(mp.fsum(mp.exp(mp.mpf(z) - mp.mpf(row[k])) for z in row.tolist()))
+        for row, k in zip(rows, y, strict=True)
+    ]
+    fitted = [loss_and_residual(row[None].copy(), np.array([k]), np.ones(1)) for row, k in zip(rows, y, strict=True)]
+    assert ulps(np.array(fitted), exact) <= 4
 
 
 def test_two_classes_are_the_softmax_of_z_and_zero():

@@ -183,18 +183,21 @@ def exp_below(top, z):
 
 @row_formula
 def softmax_row(z, p, i):
-    """Write softmax(z_i) into row i of p and return log(sum_k exp(z_ik)); p may be z."""
-    top = z[i, 0]
+    """Write softmax(z_i) into row i of p, which may be z; return log(sum_k exp(z_ik)) as z's largest and the rest.
+
+    In one number the rest would be lost beside a large margin: it is the loss of a row that is sure and right.
+    """
+    best = 0
     for k in range(1, z.shape[1]):
-        top = max(top, z[i, k])
-    total = 0.0
+        best = k if z[i, k] > z[i, best] else best
+    top, others = z[i, best], 0.0
     for k in range(z.shape[1]):
         e = exp_below(top, z[i, k])
         p[i, k] = e
-        total += e
+        others += 0.0 if k == best else e
     for k in range(z.shape[1]):
-        p[i, k] /= total
-    return top + log(total)
+        p[i, k] /= 1.0 + others
+    return top, log_beside_one(others, 1.0 + others)
 
 
 # ---------------------------------------------------------------- the public face

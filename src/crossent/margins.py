@@ -41,7 +41,8 @@ def loss_and_residual(t, y, s):
         for i in range(t.shape[0]):
             c = np.int64(y[i])
             tc = t[i, c]
-            total += s[i] * (softmax_row(t, t, i) - tc)
+            top, above = softmax_row(t, t, i)
+            total += s[i] * ((top - tc) + above)
             for k in range(t.shape[1]):
                 t[i, k] *= s[i]
             t[i, c] -= s[i]
@@ -74,7 +75,8 @@ def shifted_residual(z, shift, y, s, r, excess, bend):
                 r[i, k] = z[i, k] + shift[k]
             c = np.int64(y[i])
             rc = r[i, c]
-            total += s[i] * (softmax_row(r, r, i) - rc)
+            top, above = softmax_row(r, r, i)
+            total += s[i] * ((top - rc) + above)
             for k in range(K):
                 weighted = s[i] * r[i, k]
                 for m in range(K):
@@ -161,7 +163,8 @@ def along_line(z, dz, y, s, step):
             for k in range(z.shape[1]):
                 p[0, k] = z[i, k] + step * dz[i, k]
             zc = p[0, c]
-            value += s[i] * (softmax_row(p, p, 0) - zc)
+            top, above = softmax_row(p, p, 0)
+            value += s[i] * ((top - zc) + above)
             mean, square = 0.0, 0.0
             for k in range(z.shape[1]):
                 mean += p[0, k] * dz[i, k]
@@ -203,7 +206,7 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
         for i in range(z.shape[0]):
             c = np.int64(y[i])
             row[0] = z[i]
-            normaliser = softmax_row(row, row, 0)
+            top, above = softmax_row(row, row, 0)
             mean = 0.0
             if moved:
                 for k in range(z.shape[1]):
@@ -219,7 +222,7 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
                 if change < -(1.0 + BEYOND) * p:
                     return np.inf
                 change = max(change, -p)
-                part += divergence_term(p, z[i, k] - normaliser, p + change)
+                part += divergence_term(p, (z[i, k] - top) - above, p + change)
             total += s[i] * max(part, 0.0)
     return total
 
