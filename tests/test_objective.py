@@ -64,6 +64,22 @@ def test_gradient_is_the_last_line_of_the_derivation():
     np.testing.assert_allclose(dw, X.T @ (weights * residual) / weights.sum())
 
 
-def test_gradient_says_what_is_wrong_with_the_labels():
+@pytest.mark.parametrize("kind", [np.int64, np.int8, bool, np.float32])
+def test_gradient_takes_labels_and_weights_of_any_type_in_many_pieces(kind):
+    rng = np.random.default_rng(2)
+    X, y, w = rng.normal(size=(40_001, 5)), rng.integers(0, 2, 40_001), rng.normal(size=5)
+    s = rng.integers(0, 2, len(y))
+    for weights in (None, s):
+        expected = crossent.gradient(w, 0.3, X, y.astype(float), None if weights is None else s.astype(float))
+        got = crossent.gradient(w, 0.3, X, y.astype(kind), None if weights is None else s.astype(kind))
+        np.testing.assert_array_equal(got[0], expected[0])
+        assert got[1] == expected[1]
+        mean = np.average(crossent.sigmoid(X @ w + 0.3) - y, weights=weights)
+        assert got[1] == pytest.approx(mean, rel=1e-12)
+
+
+def test_gradient_says_what_is_wrong_with_labels_and_weights():
     with pytest.raises(ValueError, match="one label a row"):
         crossent.gradient([1.0], 0.0, [[1.0], [2.0]], [1.0])
+    with pytest.raises(ValueError, match="one weight a row"):
+        crossent.gradient([1.0], 0.0, [[1.0], [2.0]], [1.0, 0.0], [1.0])

@@ -116,6 +116,16 @@ def bend(h, s, t):
                 t[i, k] = s[i] * h[i, k] * (t[i, k] - mean)
 
 
+class Floats:
+    """Numbers of any type, a slice at a time as float64: the whole is neither copied nor, if broadcast, written out."""
+
+    def __init__(self, values: NDArray[Any]):
+        self.values = values
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float64]:
+        return np.ascontiguousarray(self.values[rows], dtype=np.float64)
+
+
 class Middle(NamedTuple):
     """What happens to a block of margins between the two products of a pass: all that a design is told of the loss.
 
@@ -123,17 +133,17 @@ class Middle(NamedTuple):
     ----------
     bends : bool
         Apply the second derivative to them (for a Hessian's product), rather than make them residuals (for a gradient).
-    a : array
+    a : array or Floats
         The labels; where it bends, what ``curvature_into`` has written.
-    s : array of shape (n,)
+    s : array of shape (n,), or Floats
         Weights of the rows.
     kept : array
         Gets the margins themselves, unless it is empty.
     """
 
     bends: bool
-    a: NDArray[Any]
-    s: NDArray[np.float64]
+    a: NDArray[Any] | Floats
+    s: NDArray[np.float64] | Floats
     kept: NDArray[np.float64] = np.empty(0)
 
     def __call__(self, rows: slice, t: NDArray[np.float64]) -> float:

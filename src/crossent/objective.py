@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossent.blocks import in_order
 from crossent.design import Design, as_design
-from crossent.margins import Middle, along_line, curvature_into, shifted_residual
+from crossent.margins import Floats, Middle, along_line, curvature_into, shifted_residual
 from crossent.penalty import Penalty
 from crossent.sparse import column_sums
 
@@ -328,13 +328,14 @@ def gradient(
     One pass over X.
     """
     X = X if sp.issparse(X) else np.atleast_2d(np.asarray(X))
-    y = np.ascontiguousarray(y, dtype=np.float64)
+    y = np.atleast_1d(np.asarray(y))
     if y.shape != (X.shape[0],):
         raise ValueError(f"y has shape {y.shape}, X has {X.shape[0]} rows; give one label a row")
-    if sample_weight is None:
-        s = np.full(len(y), 1.0 / len(y))
-    else:
-        s = np.array(sample_weight, dtype=np.float64, ndmin=1)
-        s /= s.sum()
-    product, _ = as_design(X).sandwich(np.append(np.asarray(w, dtype=np.float64), float(b)), Middle(False, y, s))
+    s = np.asarray(1.0 if sample_weight is None else sample_weight)
+    if s.shape not in {(), y.shape}:
+        raise ValueError(f"sample_weight has shape {s.shape}, X has {len(y)} rows; give one weight a row")
+    total = s.sum(dtype=np.float64) if s.ndim else len(y) * float(s)
+    middle = Middle(False, Floats(y), Floats(np.broadcast_to(s, y.shape)))
+    product, _ = as_design(X).sandwich(np.append(np.asarray(w, dtype=np.float64), float(b)), middle)
+    product /= total
     return product[:-1], float(product[-1])
