@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from crossent import LogisticRegression, cross_entropy, sigmoid, softmax
 from crossent.errors import CrossentError
+from crossent.scoring import probabilities
 
 METHODS = ("cholesky", "newton-cg", "coordinate")
 
@@ -172,6 +173,33 @@ def test_what_is_not_finite_is_refused_also_where_its_weight_is_zero(rows, bad, 
             model.predict_proba(layout)
         with pytest.raises(ValueError, match="Input X contains"):
             model.fit(layout, np.arange(rows) % n_classes)
+
+
+@pytest.mark.parametrize("rows", [1, 30_001])
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_probabilities_are_the_bits_of_those_of_the_margins(rows, n_classes):
+    rng = np.random.default_rng(0)
+    model = LogisticRegression().fit(rng.normal(size=(100, 7)), np.arange(100) % n_classes)
+    model.coef_ = rng.normal(size=model.coef_.shape)
+    new = 100.0 * rng.normal(size=(rows, 7))
+    for layout in (new, np.asfortranarray(new), sp.csr_array(new)):
+        z = model.decision_function(layout)
+        np.testing.assert_allclose(
+            z, np.squeeze(new @ model.coef_.T + model.intercept_, axis=1 if n_classes == 2 else ())
+        )
+        p = model.predict_proba(layout)
+        np.testing.assert_array_equal(p, probabilities(z))
+        np.testing.assert_allclose(p, np.column_stack([sigmoid(-z), sigmoid(z)]) if n_classes == 2 else softmax(z))
+
+
+def test_margins_beyond_numbers_are_sure():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = LogisticRegression().fit(X, y)
+    far = np.zeros((2, X.shape[1]))
+    model.coef_[0, 4] = -10.0
+    far[:, 4] = 1e308, -1e308
+    np.testing.assert_array_equal(model.decision_function(far), [-np.inf, np.inf])
+    np.testing.assert_array_equal(model.predict_proba(far), [[1.0, 0.0], [0.0, 1.0]])
 
 
 def test_rows_of_csr_are_scored_as_columns_are_and_none_are_refused():

@@ -6,6 +6,7 @@ Validation, labels, weights and prediction live here; the mathematics does not. 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -25,7 +26,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from crossent.absent import fit_present
 from crossent.errors import CrossentError
 from crossent.parameters import check_parameters, method, strengths
-from crossent.scoring import all_finite, log_probabilities, margins, margins_if_finite, probabilities
+from crossent.scoring import (
+    all_finite,
+    log_probabilities,
+    margins,
+    margins_if_finite,
+    probabilities,
+    probabilities_if_finite,
+)
 from crossent.stepping import Steps
 from crossent.terms import as_offset
 
@@ -305,13 +313,18 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return z if offset is None else z + as_offset(offset, len(z), len(self.classes_))
 
     def _margins(self, X: Any) -> Array:
-        coef = _dense(self.coef_)
-        if _is_plain(X) and X.shape[1] == coef.shape[1] and not hasattr(self, "feature_names_in_"):
-            z = margins_if_finite(X, coef, self.intercept_, self.n_jobs)
-            if z is not None:
-                return z
+        z = self._unchecked(X, margins_if_finite)
+        if z is not None:
+            return z
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
-        return margins(X, coef, self.intercept_, self.n_jobs)
+        return margins(X, _dense(self.coef_), self.intercept_, self.n_jobs)
+
+    def _unchecked(self, X: Any, score: Callable[..., Array | None]) -> Array | None:
+        """Return the scores of X if all that may be wrong with it is a value that is not finite, and none is."""
+        if not hasattr(self, "coef_") or not _is_plain(X) or hasattr(self, "feature_names_in_"):
+            return None
+        coef = _dense(self.coef_)
+        return score(X, coef, self.intercept_, self.n_jobs) if X.shape[1] == coef.shape[1] else None
 
     def predict(self, X: Any, *, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the most probable class of each row."""
@@ -320,7 +333,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
         """Return the probability of each class, shape (n, K), columns in the order of ``classes_``."""
-        return probabilities(self.decision_function(X, offset=offset), self.n_jobs)
+        p = self._unchecked(X, probabilities_if_finite) if offset is None else None
+        return probabilities(self.decision_function(X, offset=offset), self.n_jobs) if p is None else p
 
     def predict_log_proba(self, X: Any, *, offset: ArrayLike | None = None) -> Array:
         """Return the logarithm of each class's probability, shape (n, K): exact also where it rounds to 0 or 1."""

@@ -250,10 +250,13 @@ def conjugate_sum(p, y, s, tau, q):
 def probabilities_into(z, p):
     """Write the softmax of each row of z into p, which may be z; of z of shape (n,), sigma(-z) and sigma(z)."""
     if z.ndim == 1:
+        other, own = np.empty(z.size), np.empty(z.size)  # loops that write every second number do not vectorise
         for i in range(z.size):
-            p[i, 1] = sigmoid_at(z[i])
-        for i in range(z.size):  # a loop of its own vectorises better
-            p[i, 0] = sigmoid_at(-z[i])
+            other[i] = sigmoid_at(-z[i])
+            own[i] = sigmoid_at(z[i])
+        for i in range(z.size):
+            p[i, 0] = other[i]
+            p[i, 1] = own[i]
     else:
         for i in range(z.shape[0]):
             softmax_row(z, p, i)

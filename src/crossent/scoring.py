@@ -19,6 +19,7 @@ from crossent.margins import probabilities_into
 Array = NDArray[np.float64]
 
 SIGMOID = 64  # operations, about
+FEW_CLASSES = 8  # a matrix product is faster for more
 
 
 def margins(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array:
@@ -43,21 +44,48 @@ def margins_if_finite(X: Any, coef: Array, intercept: Array, n_jobs: int | None 
     """Return what ``margins`` does, for float64, or None when a value is not finite; of an array in one read."""
     if issparse(X):
         return margins(X, coef, intercept, n_jobs) if all_finite(X, n_jobs) else None
-    z = np.empty(len(X) if len(coef) == 1 else (len(X), len(coef)))
-    if z.ndim == 1 and X.flags.c_contiguous:
-        w, b = coef[0].astype(np.float64, copy=False), float(intercept[0])
+    z = np.empty((len(X), len(coef)))
+    into = _margins_into(X, coef, intercept)
+    finite = all(_by_rows(lambda rows: into(X[rows], z[rows]), X, n_jobs))
+    return _as_margins(z) if finite else None
 
-        def fill(rows: slice) -> bool:
-            return _margins_into(X[rows], w, b, z[rows])
-    else:
 
-        def fill(rows: slice) -> bool:
-            block = X[rows]
-            with np.errstate(over="ignore", invalid="ignore"):  # told below
-                np.add(block @ (coef[0] if z.ndim == 1 else coef.T), intercept, out=z[rows])
-            return _sum_is_finite(block)
+def probabilities_if_finite(X: Any, coef: Array, intercept: Array, n_jobs: int | None = None) -> Array | None:
+    """Return the ``probabilities`` of ``margins_if_finite``, or None, made of margins that are still in a cache."""
+    if issparse(X):
+        z = margins_if_finite(X, coef, intercept, n_jobs)
+        return None if z is None else probabilities(z, n_jobs)
+    p = np.empty((len(X), max(2, len(coef))))
+    into = _margins_into(X, coef, intercept)
 
-    return z if all(_by_rows(fill, X, n_jobs)) else None
+    def fill(rows: slice) -> bool:
+        block = X[rows]
+        z = np.empty((len(block), len(coef)))
+        finite = into(block, z)
+        probabilities_into(_as_margins(z), p[rows])
+        return finite
+
+    return p if all(_by_rows(fill, X, n_jobs)) else None
+
+
+def _margins_into(X: Array, coef: Array, intercept: Array) -> Callable[[Array, Array], bool]:
+    """Return what writes the margins of a block of X's rows, and tells whether all its values are finite."""
+    coef, intercept = coef.astype(np.float64, copy=False), intercept.astype(np.float64, copy=False)
+    if X.flags.c_contiguous and len(coef) <= FEW_CLASSES:
+        coef = np.ascontiguousarray(coef)
+        return lambda block, z: margins_into(block, coef, intercept, z)
+
+    def products_into(block: Array, z: Array) -> bool:
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            np.add(block @ coef.T, intercept, out=z)
+        return _sum_is_finite(block)
+
+    return products_into
+
+
+def _as_margins(z: Array) -> Array:
+    """Return z of shape (n,) for one row of coefficients."""
+    return z[:, 0] if z.shape[1] == 1 else z
 
 
 def probabilities(z: Array, n_jobs: int | None = None) -> Array:
@@ -104,14 +132,14 @@ def _by_rows(block: Callable[[slice], Any], X: NDArray[Any], n_jobs: int | None)
 
 
 @kernel
-def _margins_into(X, w, b, z):
-    """Write X @ w + b into z; tell whether all values of X are finite: 0 x is 0 for those, and nothing else's is."""
-    spoiled = 0.0
+def margins_into(X, W, b, z):
+    """Write X @ W.T + b into z; tell whether it is finite: it is not where X is not, for 0 x is 0 for finite x only."""
+    unlike = 0.0
     for i in range(X.shape[0]):
-        total, zero = 0.0, 0.0
-        for j in range(X.shape[1]):
-            total += X[i, j] * w[j]
-            zero += X[i, j] * 0.0
-        z[i] = total + b
-        spoiled += zero
-    return spoiled == 0.0
+        for k in range(W.shape[0]):
+            total = 0.0
+            for j in range(X.shape[1]):
+                total += X[i, j] * W[k, j]
+            z[i, k] = total + b[k]
+            unlike += z[i, k] * 0.0
+    return unlike == 0.0
