@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossent.jit import formula, kernel
+from crossent.jit import formula, kernel, part
 from crossent.margins import bend, curvature_into, loss_and_residual
 
 BLOCK_VALUES = 1 << 15  # values of X between two products: they wait in a core's second-level cache
@@ -61,17 +61,21 @@ def both_products(X, v, b, bends, a, s, kept, out):
         t = room[: high - low]
         dot_into(X[low:high], v, b, t)
         if kept.size:
-            kept[low:high] = t
+            for i in range(low, high):
+                kept[i] = t[i - low]
         if bends:
             bend(a[low:high], s[low:high], t)
         else:
             loss += loss_and_residual(t, a[low:high], s[low:high])
         add_products(X[low:high], t, out)
-        out[d] += t.sum()
+        total = 0.0
+        for i in range(high - low):
+            total += t[i]
+        out[d] += total
     return loss
 
 
-@kernel
+@part
 def scaled_transpose(X, h, T):
     """Write X, rows times the roots of h, and the roots below it, into T by columns. Eight rows fill a cache line."""
     n, d = X.shape
@@ -87,7 +91,7 @@ def scaled_transpose(X, h, T):
             T[j, i] = X[i, j] * T[d, i]
 
 
-@kernel
+@part
 def add_tiles(T, m, out):
     """Add the lower triangle of the products of T's rows, of which m entries count, to out.
 
@@ -149,98 +153,128 @@ def newton_steps(X, y, s, l2, w, limit, tol):
     the next is not known.
     """
     z, r = np.empty((X.shape[0], *w.shape[1:])), np.empty((X.shape[0], *w.shape[1:]))
-    g, last, value = np.empty_like(w), w.copy(), np.inf
-    H, penalised = np.empty((w.size, w.size)), X.shape[1] * (w.size // w.shape[0])
+    order, penalised = 4 * (X.shape[1] // 4 + 1), X.shape[1] * (w.size // w.shape[0])
+    G, H = np.empty((order, order)), np.empty((w.size, w.size))
+    g, last, value = np.empty(w.shape), np.empty(w.size), np.inf
     all_w, all_g, all_l2 = w.reshape(-1), g.reshape(-1), l2.reshape(-1)
     for taken in range(limit + 1):
-        before, value = value, objective_into(X, y, s, l2, w, z, r, g)
+        before, value = value, penalty_into(all_l2, all_w, all_g)
+        if w.ndim == 1:  # known when this is compiled
+            value += add_loss(X, y, s, w, z, r, g)
+        else:
+            value += add_loss_of_classes(X, y, s, w, z, r, g)
         if not value < before:
-            w[:] = last
+            for j in range(w.size):
+                all_w[j] = last[j]
             return max(0, taken - 1)
-        gap, unbalanced = 0.0, 0.0
-        for j in range(w.size):
-            if j < penalised:
-                gap += 0.5 * all_g[j] * all_g[j] / all_l2[j]
-            else:
-                unbalanced = max(unbalanced, abs(all_g[j]))
-        if taken == limit or max(gap, unbalanced) <= POLISH * tol * value:
+        if taken == limit or error_of(all_g, all_l2, penalised) <= POLISH * tol * value:
             return taken
         curvature_into(z, s, r)
-        hessian_into(X, s, l2, r, H)
+        if w.ndim == 1:
+            hessian_into(X, r, G, H)
+        else:
+            hessian_of_classes(X, s, r, G, H)
+        for j in range(w.size):
+            H[j, j] += all_l2[j]
+            last[j] = all_w[j]
         if not solve_in_place(H, all_g):
             return taken
-        last[:] = w
         for j in range(w.size):
             all_w[j] -= all_g[j]
     return limit
 
 
-@kernel
-def objective_into(X, y, s, l2, w, z, r, g):
-    """Write margins, residuals and gradient at w; return the objective, L2 included."""
-    d, width, penalty = X.shape[1], w.shape[0], 0.0
-    all_w, all_g, all_l2 = w.reshape(-1), g.reshape(-1), l2.reshape(-1)
+@part
+def penalty_into(l2, w, g):
+    """Write the penalty's gradient into g; return the penalty."""
+    penalty = 0.0
     for j in range(w.size):
-        all_g[j] = all_l2[j] * all_w[j]
-        penalty += 0.5 * all_g[j] * all_w[j]
-    if w.ndim == 1:
-        dot_into(X, w, w[d] if width > d else 0.0, z)
-        r[:] = z
-        loss = loss_and_residual(r, y, s)
-        add_products(X, r, g)
-        if width > d:
-            for i in range(r.size):
-                g[d] += r[i]
-    else:
-        for i in range(X.shape[0]):
-            for k in range(w.shape[1]):
-                z[i, k] = w[d, k] if width > d else 0.0
-            for j in range(d):
-                for k in range(w.shape[1]):
-                    z[i, k] += X[i, j] * w[j, k]
-        r[:] = z
-        loss = loss_and_residual(r, y, s)
-        for i in range(X.shape[0]):
-            for j in range(width):
-                for k in range(w.shape[1]):
-                    g[j, k] += (X[i, j] if j < d else 1.0) * r[i, k]
-    return loss + penalty
+        g[j] = l2[j] * w[j]
+        penalty += 0.5 * g[j] * w[j]
+    return penalty
 
 
-@kernel
-def hessian_into(X, s, l2, h, H):
-    """Write the lower triangle of the Hessian, h being what ``curvature_into`` has written."""
-    n, order, K = X.shape[0], 4 * (X.shape[1] // 4 + 1), H.shape[0] // l2.shape[0]
-    H[:] = 0.0
-    if h.ndim == 1:
-        G = np.zeros((order, order))
-        add_gram(X, h, G)
-        for a in range(H.shape[0]):
-            for b in range(a + 1):
-                H[a, b] = G[a, b]
-    else:
-        weights = np.empty(n)
+@part
+def add_loss(X, y, s, w, z, r, g):
+    """Write margins and residuals at w, and add the loss's gradient to g; return the loss."""
+    d, width = X.shape[1], w.size
+    dot_into(X, w, w[d] if width > d else 0.0, z)
+    for i in range(r.size):
+        r[i] = z[i]
+    loss = loss_and_residual(r, y, s)
+    add_products(X, r, g)
+    if width > d:
+        for i in range(r.size):
+            g[d] += r[i]
+    return loss
+
+
+@part
+def add_loss_of_classes(X, y, s, w, z, r, g):
+    """Do the same for K classes."""
+    d, width, K = X.shape[1], w.shape[0], w.shape[1]
+    for i in range(X.shape[0]):
         for k in range(K):
-            for m in range(k):  # what a class has with itself is what it has not with the others
-                for i in range(n):
-                    weights[i] = s[i] * h[i, k] * h[i, m]
-                G = np.zeros((order, order))
-                add_gram(X, weights, G)
-                for a in range(l2.shape[0]):
-                    for b in range(a + 1):
-                        H[a * K + k, b * K + m] = H[a * K + m, b * K + k] = -G[a, b]
-                        H[a * K + k, b * K + k] += G[a, b]
-                        H[a * K + m, b * K + m] += G[a, b]
-        first, own = K * X.shape[1], H[H.shape[0] - 1, H.shape[0] - 1] / K
-        for a in range(first, H.shape[0]):  # intercepts, whose common shift changes nothing: give it some curvature
-            for b in range(first, H.shape[0]):
-                H[a, b] += own
-    all_l2 = l2.reshape(-1)
+            z[i, k] = w[d, k] if width > d else 0.0
+        for j in range(d):
+            for k in range(K):
+                z[i, k] += X[i, j] * w[j, k]
+        for k in range(K):
+            r[i, k] = z[i, k]
+    loss = loss_and_residual(r, y, s)
+    for i in range(X.shape[0]):
+        for j in range(width):
+            for k in range(K):
+                g[j, k] += (X[i, j] if j < d else 1.0) * r[i, k]
+    return loss
+
+
+@part
+def error_of(g, l2, penalised):
+    """Return the duality gap that a gradient tells of, or what an unpenalised coefficient is off, if that is more."""
+    gap, unbalanced = 0.0, 0.0
+    for j in range(g.size):
+        if j < penalised:
+            gap += 0.5 * g[j] * g[j] / l2[j]
+        else:
+            unbalanced = max(unbalanced, abs(g[j]))
+    return max(gap, unbalanced)
+
+
+@part
+def hessian_into(X, h, G, H):
+    """Write the lower triangle of the loss's Hessian, h being what ``curvature_into`` has written; G is for sums."""
+    G[:] = 0.0
+    add_gram(X, h, G)
     for a in range(H.shape[0]):
-        H[a, a] += all_l2[a]
+        for b in range(a + 1):
+            H[a, b] = G[a, b]
 
 
-@kernel
+@part
+def hessian_of_classes(X, s, p, G, H):
+    """Do the same for K classes, whose probabilities are p."""
+    n, K = p.shape
+    weights = np.empty(n)
+    H[:] = 0.0
+    for k in range(K):
+        for m in range(k):  # what a class has with itself is what it has not with the others
+            for i in range(n):
+                weights[i] = s[i] * p[i, k] * p[i, m]
+            G[:] = 0.0
+            add_gram(X, weights, G)
+            for a in range(H.shape[0] // K):
+                for b in range(a + 1):
+                    H[a * K + k, b * K + m] = H[a * K + m, b * K + k] = -G[a, b]
+                    H[a * K + k, b * K + k] += G[a, b]
+                    H[a * K + m, b * K + m] += G[a, b]
+    first, own = K * X.shape[1], H[H.shape[0] - 1, H.shape[0] - 1] / K
+    for a in range(first, H.shape[0]):  # intercepts, whose common shift changes nothing: give it some curvature
+        for b in range(first, H.shape[0]):
+            H[a, b] += own
+
+
+@part
 def solve_in_place(H, g):
     """Replace g by the solution v of H v = g, H's lower triangle by its Cholesky factor; tell whether it has one."""
     m = g.size

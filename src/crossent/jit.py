@@ -9,7 +9,7 @@
     one place that calls it, which takes far less time to compile. Neither can be called from Python.
 ``kernel``
     A loop over arrays. Releases the interpreter lock, is cached on disk, and may reorder its own sums so that they
-    vectorise.
+    vectorise. It copies by loops too: ``a[:] = b`` takes a second to compile, for the message of shapes that differ.
 ``intrinsic``
     Instructions that Python has not; see numba's manual on extending it.
 

@@ -215,7 +215,8 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
         row = np.empty((1, z.shape[1]))
         for i in range(z.shape[0]):
             c = np.int64(y[i])
-            row[0] = z[i]
+            for k in range(z.shape[1]):
+                row[0, k] = z[i, k]
             top, above = softmax_row(row, row, 0)
             mean = 0.0
             if moved:

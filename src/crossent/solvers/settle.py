@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from crossent.columns import column_add, products_into
-from crossent.jit import kernel, row_formula, step
+from crossent.jit import kernel, part, row_formula, step
 from crossent.margins import along_line, curvature_into, loss_and_residual
 from crossent.solvers.sweeps import descend_gram, distance, violation_of
 
@@ -45,7 +45,7 @@ def _residual(z, y, s, intercept, r):
     return loss, excess if intercept else 0.0
 
 
-@step
+@part
 def _model(T, h, l2, intercept, gram, edge):
     """Write the model's second derivative, the intercept eliminated, and sums that do so; return their divisor."""
     m, n = T.shape
@@ -66,7 +66,7 @@ def _model(T, h, l2, intercept, gram, edge):
     return total
 
 
-@step
+@part
 def _length(T, y, s, z, v, shift, w, l1, l2, value, slope, dz):
     """Write the change dz of the margins; return the first of 1, 1/2, 1/4... at which the objective falls enough."""
     for i in range(z.size):
@@ -89,7 +89,7 @@ def _length(T, y, s, z, v, shift, w, l1, l2, value, slope, dz):
     return 0.0
 
 
-@step
+@part
 def _newton(T, y, s, intercept, l1, l2, low, high, enough, allowed, w, b, z):
     """Take Newton steps in the coefficients w of the columns T, which hold all rows, and the intercept; all follow."""
     m, n = T.shape

@@ -173,8 +173,9 @@ def weigh(columns, counts, lengths, of_count, idf, norm, out_columns, out):
     for n in lengths:
         total = np.float64(0.0)  # also where this is not compiled, and the values are of four bytes
         of, times, row = columns[start : start + n], counts[start : start + n], out[start : start + n]
-        out_columns[start : start + n] = of
+        row_columns = out_columns[start : start + n]
         for i in range(n):
+            row_columns[i] = of[i]
             value = of_count[np.uint32(times[i])] if len(of_count) else out.dtype.type(times[i])
             if len(idf):
                 value *= idf[np.uint32(of[i])]
