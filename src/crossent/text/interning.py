@@ -227,6 +227,8 @@ def _enter(keys, size, slots):
 
 def symbols_of(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Symbols:
     """Return the table of the distinct strings data[offsets[k] : offsets[k + 1]], numbered in their order."""
+    if len(offsets) == 1:  # no stop words, as is common: nothing to compile for
+        return empty_symbols()
     return numbered_symbols(data, offsets)[0]
 
 
