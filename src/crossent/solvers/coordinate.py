@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.columns import Columns
-from crossent.design import PRODUCT_SPEED, SMALL, Design
+from crossent.design import PRODUCT_SPEED, SMALL, Design, SparseDesign
+from crossent.equations import residual
 from crossent.factor import Factor
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.selection import Selection
@@ -37,12 +38,15 @@ TIGHTENED = 0.3
 LEAST_FORCING = 1e-3
 SWEEPS = 3  # sweeps before conjugate gradients
 PRODUCTS = 20  # of conjugate gradients
+PRODUCTS_ON_THE_WAY = 10  # where the penalty is not yet the one asked for
 SOLVED = 0.1  # share of their residual at which they stop
 HALVINGS = 10  # of what a solved system proposes
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
+LONGEST = 100.0  # way of a row's margin to the minimum of its own term of the model
+SHORT = 3.0  # the same after a step that had to be cut; ten times as long after each that had not
 FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
-GRAM_PAIR_FAR = 3.0  # the same where the sums lie all over a matrix that no cache near a core holds
+GRAM_PAIR_FAR = 12.0  # the same where those of sparse rows lie all over a matrix that no cache near a core holds
 CACHE = 1 << 20  # bytes that one does
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
 GRAM_USES = 10  # steps for which one serves
@@ -80,7 +84,7 @@ class Coordinate:
     def __init__(self, ahead: float = 1.0) -> None:
         self._visited = 0.0  # values of X that the last step's sweeps visited
         self._forcing, self._before = FORCING, np.inf
-        self._ahead = ahead
+        self._ahead, self._longest = ahead, LONGEST
         self._selection: Selection | None = None
         self._lent: _Lent | None = None
         self._settled: Objective | None = None  # for which all was tried in one call
@@ -144,12 +148,15 @@ class Coordinate:
             times /= PACE
             before, eased = now, replace(penalty, l1=times * penalty.l1, l2=times * penalty.l2)
             now = Objective(objective.design, objective.y, objective.s, eased, objective.n_classes, objective.offset)
-            point = now.at(*self._descend(now, now.adopt(point, before), 0.0))
+            point = now.at(*self._descend(now, now.adopt(point, before), 0.0, on_the_way=True))
             objective.passes += now.passes
         return objective.adopt(point, now)
 
-    def _descend(self, objective: Objective, point: Point, allowed: float) -> tuple[Array, Array]:
+    def _descend(
+        self, objective: Objective, point: Point, allowed: float, on_the_way: bool = False
+    ) -> tuple[Array, Array]:
         """Return coefficients and margins after Newton steps on the working set."""
+        products = PRODUCTS_ON_THE_WAY if on_the_way else PRODUCTS
         if self._selection is None or self._selection.whole is not objective.design:
             self._selection = Selection(objective.design)
         kept = self._selection.cover(
@@ -164,13 +171,14 @@ class Coordinate:
             violation = _violation(part, at)
             if violation <= enough:
                 break
-            at = _taken(part, at, self._model_step(part, at, violation, MODEL * enough))
+            at, length = _taken(part, at, self._model_step(part, at, violation, MODEL * enough, products))
+            self._longest = 10.0 * self._longest if length == 1.0 else SHORT
         w, z = np.zeros_like(point.w), part.margins_at(at.w)
         w[kept] = at.w
         objective.passes += part.passes * part.design.values / max(1, objective.design.values)
         return w, z
 
-    def _model_step(self, part: Objective, point: Point, violation: float, allowed: float) -> Array:
+    def _model_step(self, part: Objective, point: Point, violation: float, allowed: float, products: int) -> Array:
         """Return the step to the minimum of the quadratic model, or of the last one that still serves."""
         lent, l2 = self._lent, part.penalty.l2
         fits = lent is not None and lent.design is part.design and np.array_equal(lent.l2, l2)
@@ -178,7 +186,7 @@ class Coordinate:
             lent.violation = violation
             return _gram_step(part, point, lent.hessian, allowed)
         self._lent = None
-        h, gram_cost = part.curvature_at(point.z), _gram_cost(part)
+        h, gram_cost = _curvature(part, point.z, self._longest), _gram_cost(part)
         if gram_cost <= GRAM_USES * max(self._visited, part.design.values):
             hessian = part.hessian(h)
             hessian[np.diag_indices_from(hessian)] *= 1.0 + RIDGE
@@ -187,8 +195,10 @@ class Coordinate:
         if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
             self._forcing = max(TIGHTENED * self._forcing, LEAST_FORCING)
         self._before = violation
-        sweep = _sweep if point.w.ndim == 1 else _sweep_classes
-        v, self._visited = sweep(part, point, h, allowed, self._forcing)
+        if point.w.ndim == 1:
+            v, self._visited = _sweep(part, point, h, allowed, self._forcing, products)
+        else:
+            v, self._visited = _sweep_classes(part, point, h, allowed, self._forcing)
         part.passes += self._visited / max(1, part.design.values)
         return v
 
@@ -200,17 +210,17 @@ def _is_small(objective: Objective) -> bool:
     return objective.n_classes == 2 and objective.design.values <= SMALL and not without.any()
 
 
-def _taken(objective: Objective, point: Point, v: Array) -> Point:
-    """Return the point at the first of v, v/2, v/4... at which the objective falls enough, or where it was."""
+def _taken(objective: Objective, point: Point, v: Array) -> tuple[Point, float]:
+    """Return the point at the first of v, v/2, v/4... at which the objective falls enough, and that length; or none."""
     dz, penalty = objective.design.dot(v), objective.penalty
     expected = float((point.loss_gradient * v).sum()) + penalty.value(point.w + v) - penalty.value(point.w)
     t = 1.0
     while t > LEAST_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
         if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
-            return objective.at(penalty.after(point.w, t * v), point.z + t * dz)
+            return objective.at(penalty.after(point.w, t * v), point.z + t * dz), t
         t /= 2.0
-    return point
+    return point, 0.0
 
 
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:
@@ -227,13 +237,25 @@ def _allowed_violation(objective: Objective, point: Point, target: float) -> flo
     return 0.4 * max(shrinking, bending)
 
 
+def _curvature(objective: Objective, z: Array, longest: float) -> Array:
+    """Return the rows' curvature, or what keeps a row's own step from being longer; for K classes, the probabilities.
+
+    A row far on the wrong side has a slope and no curvature: its step would be endless, and no step's length good.
+    """
+    h = objective.curvature_at(z)
+    if z.ndim > 1:
+        return h
+    return np.maximum(h, objective.s * np.abs(residual(z, objective.y)) / longest)
+
+
 def _gram_cost(objective: Objective) -> float:
     """Return what a step on the Gram matrix costs, in values of X that sweeps could visit instead."""
     order, design = int(np.prod(objective.shape)), objective.design
     if order > LARGEST_GRAM:
         return np.inf
     classes = order // design.width
-    pair = GRAM_PAIR if 8 * design.width**2 <= CACHE else GRAM_PAIR_FAR
+    far = isinstance(design, SparseDesign) and 8 * design.width**2 > CACHE
+    pair = GRAM_PAIR_FAR if far else GRAM_PAIR
     gram = pair * classes * (classes + 1) / 2 * design.gram_work
     return gram + GRAM_SWEEPS * order**2 + order**3 / 3 / PRODUCT_SPEED
 
@@ -257,7 +279,9 @@ def _any_class(flags: Flags) -> Flags:
     return flags if flags.ndim == 1 else np.logical_or.reduce(flags, axis=1)
 
 
-def _sweep(objective: Objective, point: Point, h: Array, allowed: float, forcing: float) -> tuple[Array, float]:
+def _sweep(
+    objective: Objective, point: Point, h: Array, allowed: float, forcing: float, products: int
+) -> tuple[Array, float]:
     """Return the step of the coefficients in the working set, two classes, and the values visited."""
     design, penalty = objective.design, objective.penalty
     chosen = np.flatnonzero(_working_set(objective, point))
@@ -275,8 +299,8 @@ def _sweep(objective: Objective, point: Point, h: Array, allowed: float, forcing
     model = (*columns.arrays, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken)
     settled, visits = descend(*model, allowed, forcing, SWEEPS)
     if not settled:
-        support, pull, proposed = solve_on_support(*model, SOLVED, PRODUCTS)
-        visits += 2 * PRODUCTS * len(columns.data) * len(support) // max(1, len(chosen))
+        support, pull, proposed = solve_on_support(*model, SOLVED, products)
+        visits += 2 * products * len(columns.data) * len(support) // max(1, len(chosen))
         move_within_signs(*columns.arrays, edge, total, l2, low, high, w, q, taken, support, pull, proposed, HALVINGS)
     v = np.zeros_like(point.w)
     v[chosen] = w - start
