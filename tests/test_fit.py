@@ -217,6 +217,20 @@ def test_interrupted_fits_return_the_best_so_far(solver):
     assert result.certificate.objective < 100 * np.log(2)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_start_far_off_is_no_worse_than_none(seed):
+    rng = np.random.default_rng(seed)
+    n_classes = 2 + seed % 3
+    X, y = rng.normal(size=(50, 30)), rng.integers(0, n_classes, 50)
+    y[:n_classes] = np.arange(n_classes)
+    settings = {"n_classes": n_classes, "C": 10.0 ** rng.uniform(-3, 4), "l1_ratio": float(seed % 2), "tol": 1e-8}
+    rows = 1 if n_classes == 2 else n_classes
+    far = 10.0 ** rng.uniform(1, 6) * rng.normal(size=(rows, 30)), np.zeros(rows)
+    cold, warm = fit(X, y, **settings), fit(X, y, start=far, **settings)
+    assert warm.certificate.converged == cold.certificate.converged
+    assert warm.certificate.objective <= cold.certificate.objective * (1 + 1e-7)
+
+
 def test_a_warm_start_at_the_optimum_is_done_at_once():
     problem = PROBLEMS[0]
     cold = fit(problem.X, problem.y, tol=1e-12)

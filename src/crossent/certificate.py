@@ -133,7 +133,7 @@ class DualBound:
         some = not self.needs_newton and (free.any() or objective.penalty.half_free.any())
         self._free_columns = FreeColumns(objective) if some else None
         self.endless: Array | None = None  # a change of the margins, by what neither penalty nor bound holds back
-        self.best = -np.inf  # the largest dual value seen, of any point
+        self.best = 0.0  # the largest dual value seen, of any point: neither loss nor penalty is negative
         self.least = np.inf  # the smallest objective seen
         self._column_sums: tuple[Array, Array] | None = None
 

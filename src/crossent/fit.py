@@ -125,6 +125,7 @@ def fit(
     -------
     Fit
     """
+    began = time.perf_counter()
     design = as_design(X, intercept=fit_intercept, n_jobs=n_jobs)
     labels: NDArray[Any] = np.ascontiguousarray(y, dtype=np.float64 if n_classes == 2 else np.int64)
     s = np.ones(design.n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
@@ -135,7 +136,7 @@ def fit(
         _check_classes(bound)
         name = choose(objective, solver)
         with np.errstate(over="ignore", invalid="ignore"):  # told by the outcome
-            start_at = _coefficients(start, objective)
+            start_at = _first(start, objective)
             if start is None and name == "cholesky" and max_iter > 0:
                 start_at, interrupted = _optimum_of_sample(objective, start_at)
                 max_iter, on_step = (0, _interrupt) if interrupted else (max_iter, on_step)
@@ -143,6 +144,7 @@ def fit(
             if name == "cholesky":
                 taken, on_step = _head_start(bound, start_at, tol, max_iter, on_step)
             point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step, taken)
+        certificate = replace(certificate, seconds=time.perf_counter() - began)
         result = Fit(*_as_fitted(point.w, objective), certificate)
         return result if dtype == np.float64 else _rounded(result, objective, dtype)
 
@@ -170,15 +172,18 @@ def _head_start(
     """
     objective, began = bound.objective, time.perf_counter()
     if on_step is None:
-        return head_start(objective, w, tol, max_iter), None
+        try:
+            return head_start(objective, w, tol, max_iter), None
+        except KeyboardInterrupt:
+            return 0, _interrupt
     taken = 0
     while taken < max_iter:
         before = w.copy()
-        if head_start(objective, w, tol, 1) == 0:
-            break
-        point = _start_at(objective, before)
-        gap = bound.gap(point)
         try:
+            if head_start(objective, w, tol, 1) == 0:
+                break
+            point = _start_at(objective, before)
+            gap = bound.gap(point)
             end = _stop if on_step(_progress(taken, objective, point, gap, time.perf_counter() - began)) else None
         except KeyboardInterrupt:
             end = _interrupt
@@ -364,14 +369,22 @@ def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> f
     return 0.0
 
 
-def _coefficients(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:
-    """Return the starting coefficients in the objective's shape."""
-    w = objective.origin()
-    if start is not None:
-        coef, intercept = (np.asarray(part, dtype=np.float64) for part in start)
-        w[: objective.design.columns] = coef[0] if w.ndim == 1 else coef.T
-        if objective.design.intercept:
-            w[-1] = intercept[0] if w.ndim == 1 else intercept
+def _first(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:
+    """Return the coefficients to start from; zero where a given start is worse: from far off, no step may be good."""
+    zero = objective.penalty.within(objective.origin())
+    if start is None:
+        return zero
+    w = _coefficients(start, objective)
+    return w if objective.value_at(w) <= objective.value_at(zero) else zero
+
+
+def _coefficients(given: tuple[ArrayLike, ArrayLike], objective: Objective) -> Array:
+    """Return (coef, intercept) in the objective's shape, within its bounds."""
+    w = np.zeros(objective.shape)
+    coef, intercept = (np.asarray(part, dtype=np.float64) for part in given)
+    w[: objective.design.columns] = coef[0] if w.ndim == 1 else coef.T
+    if objective.design.intercept:
+        w[-1] = intercept[0] if w.ndim == 1 else intercept
     return objective.penalty.within(w)
 
 

@@ -197,6 +197,14 @@ class Objective:
         z = self.margins(w) if w.any() else np.zeros((self.design.n, *self.shape[1:]))
         return z if self.offset is None else z + self.offset
 
+    def value_at(self, w: Array) -> float:
+        """Return the objective at w: half a pass, none at zero."""
+        z = self.margins_at(w)
+        losses = self.design.over_rows(
+            lambda rows: along_line(z[rows], z[rows], self.y[rows], self.s[rows], 0.0)[0],
+        )
+        return sum(losses) + self.penalty.value(w)
+
     def origin(self) -> Array:
         """Return zero weights and the best intercept for them; with an offset, one that takes back its mean.
 
