@@ -80,6 +80,7 @@ def column_add(indptr, indices, data, j, delta, q):
 
 @kernel
 def products_into(indptr, indices, data, r, out):
+    """Write each column's product with r into out."""
     for j in range(out.size):
         out[j] = column_dot(indptr, indices, data, j, r)
 
