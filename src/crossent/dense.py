@@ -12,7 +12,7 @@ from crossent.jit import formula, kernel, part
 from crossent.margins import bend, curvature_into, loss_and_residual
 
 BLOCK_VALUES = 1 << 15  # values of X between two products: they wait in a core's second-level cache
-POLISH = 1e-4  # of the gap asked for: the last step squares the error, so this is rarely one more
+POLISH = 1e-4  # of the gap asked for: often one step more, and the certificate is met at the first look
 UNSURE = 1e-13  # of a diagonal entry: a pivot that small is rounding
 GRAM_ROWS = 128  # rows that are transposed together for a Gram matrix: of few columns, in the first-level cache
 
