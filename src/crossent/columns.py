@@ -1,6 +1,6 @@
 """Some columns of X, copied out and scaled row by row, for methods that move one coefficient at a time.
 
-Dense and sparse columns look alike to the loops: compressed, with ``indices`` empty where every row has a value.
+Dense and sparse columns look alike to the loops: compressed, without ``indices`` where every row has a value.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.jit import kernel, row_formula
-from crossent.sparse import place, places
+from crossent.jit import kernel
+from crossent.sparse import place, places, vector_add, vector_dot
 
 Array = NDArray[np.float64]
 
@@ -21,15 +21,15 @@ Array = NDArray[np.float64]
 class Columns:
     """Columns compressed one after the other: column j is ``data[indptr[j]:indptr[j + 1]]``.
 
-    ``indices`` are its rows; empty when each column holds all of them.
+    ``indices`` are its rows; None when each column holds all of them.
     """
 
     indptr: NDArray[np.int64]
-    indices: NDArray[Any]
+    indices: NDArray[Any] | None
     data: NDArray[Any]
 
     @property
-    def arrays(self) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[Any]]:
         """The three arrays, as the loops take them."""
         return self.indptr, self.indices, self.data
 
@@ -52,37 +52,11 @@ class Columns:
         return out
 
 
-@row_formula
-def column_dot(indptr, indices, data, j, q):
-    """Return column j's product with q."""
-    total = 0.0
-    if indices.size < data.size:  # dense: each column holds all rows
-        start = indptr[j]
-        for i in range(q.size):
-            total += data[start + i] * q[i]
-    else:
-        for e in places(indptr, j):
-            total += data[e] * q[place(indices, e)]
-    return total
-
-
-@row_formula
-def column_add(indptr, indices, data, j, delta, q):
-    """Add delta times column j to q."""
-    if indices.size < data.size:  # dense: each column holds all rows
-        start = indptr[j]
-        for i in range(q.size):
-            q[i] += delta * data[start + i]
-    else:
-        for e in places(indptr, j):
-            q[place(indices, e)] += delta * data[e]
-
-
 @kernel
 def products_into(indptr, indices, data, r, out):
     """Write each column's product with r into out."""
     for j in range(out.size):
-        out[j] = column_dot(indptr, indices, data, j, r)
+        out[j] = vector_dot(indptr, indices, data, j, r)
 
 
 @kernel
@@ -98,7 +72,7 @@ def _squares(indptr, data, out):
 def _sum(indptr, indices, data, v, out):
     for j in range(v.size):
         if v[j] != 0.0:
-            column_add(indptr, indices, data, j, v[j], out)
+            vector_add(indptr, indices, data, j, v[j], out)
 
 
 @kernel

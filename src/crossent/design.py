@@ -243,12 +243,12 @@ class DenseDesign(Design):
                 np.multiply(self.X[b][:, chosen].T, scale[b], out=data[:, b])
 
         self.over_rows(fill)
-        return Columns(self.n * np.arange(len(chosen) + 1), np.empty(0, np.int32), data.reshape(-1))
+        return Columns(self.n * np.arange(len(chosen) + 1), None, data.reshape(-1))
 
     def compressed_rows(self) -> Columns:
         """Return the rows of X, one after the other as the columns of X.T; without a copy where X is stored so."""
         ends = self.columns * np.arange(self.n + 1, dtype=np.int64)
-        return Columns(ends, np.empty(0, np.int32), np.ascontiguousarray(self.X, dtype=np.float64).reshape(-1))
+        return Columns(ends, None, np.ascontiguousarray(self.X, dtype=np.float64).reshape(-1))
 
     def some_rows(self, chosen: NDArray[np.intp]) -> Design:
         """Return a design over a copy of the chosen rows."""

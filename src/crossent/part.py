@@ -44,7 +44,7 @@ class ByColumn(SparseDesign):
     @cached_property
     def gram_work(self) -> float:
         """What a Gram matrix costs: the pairs of values in each row, and one sum for each piece of rows."""
-        lengths = np.bincount(self._columns.indices, minlength=self.n).astype(np.float64)
+        lengths = np.bincount(self._given.indices, minlength=self.n).astype(np.float64)
         return float((lengths * (lengths + 1.0)).sum() / 2.0)
 
     def dot(self, v: Array) -> Array:

@@ -1,4 +1,8 @@
-"""Loops over compressed rows (or columns) of a sparse matrix, in SciPy's three arrays."""
+"""Loops over compressed rows (or columns) of a sparse matrix, in SciPy's three arrays.
+
+Dense ones look alike where a loop moves one at a time: ``indices`` is None where each holds a value for every place. A
+kernel is compiled for the one or the other.
+"""
 
 from __future__ import annotations
 
@@ -24,29 +28,29 @@ def place(indices, e):
 
 
 @row_formula
-def row_dot(indptr, indices, data, i, w):
-    """Return row i's product with w; ``indices`` is None for rows of an array."""
+def vector_dot(indptr, indices, data, j, q):
+    """Return the product of compressed row (or column) j with q."""
     total = 0.0
     if indices is None:
-        start = np.uint64(indptr[i])
-        for j in range(w.size):
-            total += data[start + np.uint64(j)] * w[j]
+        start = np.uint64(indptr[j])
+        for i in range(q.size):
+            total += data[start + np.uint64(i)] * q[i]
     else:
-        for e in places(indptr, i):
-            total += data[e] * w[place(indices, e)]
+        for e in places(indptr, j):
+            total += data[e] * q[place(indices, e)]
     return total
 
 
 @row_formula
-def row_add(indptr, indices, data, i, delta, w):
-    """Add delta times row i to w."""
+def vector_add(indptr, indices, data, j, delta, q):
+    """Add delta times compressed row (or column) j to q."""
     if indices is None:
-        start = np.uint64(indptr[i])
-        for j in range(w.size):
-            w[j] += delta * data[start + np.uint64(j)]
+        start = np.uint64(indptr[j])
+        for i in range(q.size):
+            q[i] += delta * data[start + np.uint64(i)]
     else:
-        for e in places(indptr, i):
-            w[place(indices, e)] += delta * data[e]
+        for e in places(indptr, j):
+            q[place(indices, e)] += delta * data[e]
 
 
 def column_sums(r):

@@ -32,7 +32,7 @@ from crossent.equations import sigmoid, sigmoid_roughly
 from crossent.jit import formula, kernel
 from crossent.objective import DualPoint, Objective, Point, Step
 from crossent.solvers.newton_cg import NewtonCG
-from crossent.sparse import row_add, row_dot
+from crossent.sparse import vector_add, vector_dot
 
 Array = NDArray[np.float64]
 
@@ -102,8 +102,7 @@ class _Ascent:
         design = objective.design
         self.random = np.random.default_rng(0)
         rows = design.compressed_rows()
-        # compiled for arrays, whose rows need no indices, or for sparse rows
-        self.rows = rows.indptr, rows.indices if len(rows.indices) else None, rows.data
+        self.rows = rows.arrays
         self.y, self.s = objective.y, objective.s
         self.squares = rows.squares()
         least = INTERCEPT_HOLD / objective.total
@@ -259,7 +258,7 @@ def _balance(indptr, indices, data, y, s, p, w):
         delta = share * p[i] * (1.0 - p[i])
         if delta < p[i] and delta > p[i] - 1.0:
             p[i] -= delta
-            row_add(indptr, indices, data, i, s[i] * delta, w)
+            vector_add(indptr, indices, data, i, s[i] * delta, w)
 
 
 @kernel
@@ -269,12 +268,12 @@ def _visit(indptr, indices, data, y, s, squares, starts, u, p, w, beta, halves):
     weights, intercept = w[:-1], w[-1]
     for start in starts:
         for i in range(start, min(start + RUN, y.size)):
-            z = intercept + row_dot(indptr, indices, data, i, weights)
+            z = intercept + vector_dot(indptr, indices, data, i, weights)
             met, moved = _meeting(u[i], p[i], z, s[i] * (squares[i] + beta))
             gap += s[i] * _share(u[i], p[i], z, moved)
             delta = halves * s[i] * (p[i] - moved)
             u[i], p[i] = met, moved
-            row_add(indptr, indices, data, i, delta, weights)
+            vector_add(indptr, indices, data, i, delta, weights)
             if beta > 0.0:
                 intercept += beta * delta
     w[-1] = intercept

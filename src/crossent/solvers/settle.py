@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossent.columns import column_add, products_into
+from crossent.columns import products_into
 from crossent.jit import kernel, part, row_formula, step
 from crossent.margins import along_line, curvature_into, loss_and_residual
 from crossent.solvers.sweeps import descend_gram, distance, violation_of
+from crossent.sparse import vector_add
 
 ROUNDS = 30  # working sets
 STEPS = 20  # of Newton's on each
@@ -148,7 +149,7 @@ def settle(indptr, indices, data, y, s, offset, intercept, terms, allowed, large
         T, of, v = np.zeros((m, n)), np.empty((4, m)), np.empty(m)
         for a in range(m):
             j = chosen[a]
-            column_add(indptr, indices, data, j, 1.0, T[a])
+            vector_add(indptr, indices, data, j, 1.0, T[a])
             v[a] = w[j]
             for k in range(4):
                 of[k, a] = terms[k, j]
@@ -159,7 +160,7 @@ def settle(indptr, indices, data, y, s, offset, intercept, terms, allowed, large
         for a in range(m):
             w[chosen[a]] = v[a]
             if v[a] != 0.0:
-                column_add(indptr, indices, data, chosen[a], v[a], z)
+                vector_add(indptr, indices, data, chosen[a], v[a], z)
         _, excess = _residual(z, y, s, intercept, r)
         products_into(indptr, indices, data, r, g)
         for j in range(d):

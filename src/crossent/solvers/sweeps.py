@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossent.columns import column_add, column_dot
 from crossent.jit import kernel, row_formula
-from crossent.sparse import place, places
+from crossent.sparse import place, places, vector_add, vector_dot
 
 
 @row_formula
@@ -35,7 +34,7 @@ def minimum_at(w, slope, bend, l1, low, high):
 @row_formula
 def _slope_of(indptr, indices, data, edge, g, l2, start, w, q, c, j):
     """Return the model's derivative in coefficient j, but for L1."""
-    return g[j] + column_dot(indptr, indices, data, j, q) - c * edge[j] + l2[j] * (w[j] - start[j])
+    return g[j] + vector_dot(indptr, indices, data, j, q) - c * edge[j] + l2[j] * (w[j] - start[j])
 
 
 @kernel
@@ -64,7 +63,7 @@ def descend(
                 worst = max(worst, abs(delta) * bend)
                 w[j] = new
                 c += delta * edge[j] / total
-                column_add(indptr, indices, data, j, delta, q)
+                vector_add(indptr, indices, data, j, delta, q)
             if new != 0.0:  # those that are not zero move to the front
                 order[o], order[kept] = order[kept], j
                 kept += 1
@@ -85,7 +84,7 @@ def _image(indptr, indices, data, edge, total, support, v, t):
     t[:] = 0.0
     c = 0.0
     for a in range(support.size):
-        column_add(indptr, indices, data, support[a], v[a], t)
+        vector_add(indptr, indices, data, support[a], v[a], t)
         c += edge[support[a]] * v[a] / total
     return c
 
@@ -115,7 +114,7 @@ def solve_on_support(
         c = _image(indptr, indices, data, edge, total, support, p, t)
         for a in range(m):
             j = support[a]
-            image[a] = column_dot(indptr, indices, data, j, t) - c * edge[j] + l2[j] * p[a]
+            image[a] = vector_dot(indptr, indices, data, j, t) - c * edge[j] + l2[j] * p[a]
         bend = (image * p).sum()
         if bend <= 0.0:
             break
@@ -159,7 +158,7 @@ def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, t
 @row_formula
 def _row_of(indptr, indices, j, e):
     """Return the row of entry e, which belongs to column j."""
-    return e - np.uint64(indptr[j]) if indices.size == 0 else place(indices, e)
+    return e - np.uint64(indptr[j]) if indices is None else place(indices, e)
 
 
 @row_formula
