@@ -363,7 +363,9 @@ def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> f
     t = 1.0
     while t > MIN_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
-        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
+        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * min(
+            expected, 0.0
+        ):
             return t
         t /= 2.0
     return 0.0

@@ -53,19 +53,21 @@ class Penalty:
     @cached_property
     def free(self) -> Flags:
         """Which coefficients carry no penalty at all, nor a bound."""
-        return self._no_limit_above & self._no_limit_below
+        return self.no_limit_above & self.no_limit_below
 
     @cached_property
     def half_free(self) -> Flags:
         """Which coefficients carry no penalty, and have a bound on one side."""
-        return self._no_limit_above ^ self._no_limit_below
+        return self.no_limit_above ^ self.no_limit_below
 
     @cached_property
-    def _no_limit_above(self) -> Flags:
+    def no_limit_above(self) -> Flags:
+        """Which coefficients may grow for ever at no price."""
         return (self.l1 == 0.0) & (self.l2 == 0.0) & (self.high == np.inf)
 
     @cached_property
-    def _no_limit_below(self) -> Flags:
+    def no_limit_below(self) -> Flags:
+        """Which coefficients may fall for ever at no price."""
         return (self.l1 == 0.0) & (self.l2 == 0.0) & (self.low == -np.inf)
 
     @cached_property

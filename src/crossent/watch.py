@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from crossent.certificate import Outcome
 from crossent.objective import Objective, Point, Step
+from crossent.separation import has_separation, separates
 
 Array = NDArray[np.float64]
 
 STALL_STEPS = 5  # steps with neither a smaller gap nor a smaller objective, after which rounding is to blame
-SEPARATING_MOVE = 0.5  # a Newton step near a finite optimum moves no margin that far
 SEPARATING_SLACK = 1e-6  # moves the wrong way that rounding excuses, relative to the largest move
 LATE_SLACK = 1e-4  # the same once the objective has stopped falling: what is finite still settles
 SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infimum is never reached
@@ -47,27 +47,12 @@ class Watch:
             return Outcome.SEPARABLE if done else self._go_on()
         if gap <= self.tol * point.value:
             return Outcome.CONVERGED
-        if step is None:
-            return Outcome.MAX_ITER
-        return Outcome.STALLED if self.since_best >= STALL_STEPS else self._go_on()
+        if step is not None and self.since_best < STALL_STEPS:
+            return self._go_on()
+        if not gap < point.value and has_separation(self.objective):
+            return Outcome.SEPARABLE
+        return Outcome.MAX_ITER if step is None else Outcome.STALLED
 
     def _go_on(self) -> Outcome | None:
         self.n_iter += 1
         return None
-
-
-def separates(objective: Objective, dz: Array, slack: float) -> bool:
-    """Tell whether a direction proves that no finite optimum exists: it moves no margin the wrong way, some far."""
-    if max(float(dz.max(initial=0.0)), -float(dz.min(initial=0.0))) <= SEPARATING_MOVE / 2.0:
-        return False  # no margin, nor a difference of two, moves far
-    weighted = objective.s > 0.0
-    if objective.n_classes == 2:
-        toward = np.where(objective.y == 1.0, dz, np.where(objective.y == 0.0, -dz, -np.abs(dz)))
-    else:
-        own = np.take_along_axis(dz, objective.y[:, None], axis=1)
-        others = dz.copy()
-        np.put_along_axis(others, objective.y[:, None], -np.inf, axis=1)
-        toward = own[:, 0] - others.max(axis=1)
-    toward = toward[weighted]
-    far = float(toward.max(initial=0.0))
-    return far > SEPARATING_MOVE and float(toward.min(initial=0.0)) >= -slack * far

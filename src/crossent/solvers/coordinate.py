@@ -167,10 +167,12 @@ class Coordinate:
         enough = max(INNER * _violation(objective, point), allowed)
         if self._lent is not None:  # it may serve once more
             self._lent.violation = np.inf
+        before, value = np.inf, np.inf
         for _ in range(NEWTON_STEPS):
             violation = _violation(part, at)
-            if violation <= enough:
+            if violation <= enough or (violation >= before and at.value >= value):  # or rounding is all that is left
                 break
+            before, value = violation, at.value
             at, length = _taken(part, at, self._model_step(part, at, violation, MODEL * enough, products))
             self._longest = 10.0 * self._longest if length == 1.0 else SHORT
         w, z = np.zeros_like(point.w), part.margins_at(at.w)
@@ -217,7 +219,9 @@ def _taken(objective: Objective, point: Point, v: Array) -> tuple[Point, float]:
     t = 1.0
     while t > LEAST_LENGTH:
         loss, _, _ = objective.along(point, dz, t)
-        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * expected:
+        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * min(
+            expected, 0.0
+        ):
             return objective.at(penalty.after(point.w, t * v), point.z + t * dz), t
         t /= 2.0
     return point, 0.0

@@ -84,7 +84,7 @@ def _length(T, y, s, z, v, shift, w, l1, l2, value, slope, dz):
         if halving == 0:
             slope += change
         loss, _, _ = along_line(z, dz, y, s, t)
-        if loss + change - value <= ROUNDING * value + SUFFICIENT * t * slope:
+        if loss + change - value <= ROUNDING * value + SUFFICIENT * t * min(slope, 0.0):
             return t
         t *= 0.5
     return 0.0
