@@ -61,7 +61,8 @@ def _columns_of(objective: Objective, chosen: NDArray[np.intp]) -> sp.csc_array:
     design = objective.design
     inside = chosen[chosen < design.columns]
     columns = design.scaled_columns(inside, np.ones(design.n))
-    indices = columns.indices if len(columns.indices) else np.tile(np.arange(design.n), len(inside))
+    every = np.tile(np.arange(design.n), len(inside))
+    indices = every if columns.indices is None else columns.indices
     X = sp.csc_array((columns.data, indices, columns.indptr), shape=(design.n, len(inside)), dtype=np.float64)
     if len(inside) < len(chosen):
         X = sp.hstack([X, np.ones((design.n, 1))], format="csc")
