@@ -291,8 +291,9 @@ def minimise(
                     gap = min(gap, bound.gap(point))
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
-    if not np.isfinite(gap):
-        gap = np.inf
+    gap = gap if np.isfinite(gap) else np.inf
+    if outcome is Outcome.SEPARABLE:  # no dual value is proved, but zero
+        gap = point.value
     certificate = Certificate(
         objective=point.value,
         dual=point.value - gap,
