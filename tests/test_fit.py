@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.preprocessing import normalize
 
 import crossent
 from crossent.design import as_design
@@ -23,8 +24,8 @@ SMOOTH = [*NEWTON, "dual"]
 
 
 def skip_what_dual_cannot(problem, solver):
-    if solver == "dual" and (problem.keywords.get("n_classes", 2) > 2 or problem.keywords.get("C") == np.inf):
-        pytest.skip("dual ascent is for two classes and a penalty")
+    if solver == "dual" and problem.keywords.get("C") == np.inf:
+        pytest.skip("dual ascent is for a penalty")
 
 
 def objective_at(problem, result):
@@ -80,8 +81,7 @@ def test_certificates_hold_on_two_thousand_random_problems():
     for seed in range(2000):
         problem = random_problem(seed)
         trace = []
-        solver = SMOOTH[seed % (3 if problem.keywords["n_classes"] == 2 else 2)]
-        fit(problem.X, problem.y, solver=solver, tol=1e-4, on_step=trace.append, **problem.keywords)
+        fit(problem.X, problem.y, solver=SMOOTH[seed % 3], tol=1e-4, on_step=trace.append, **problem.keywords)
         best = fit(problem.X, problem.y, solver="cholesky", tol=1e-13, max_iter=200, **problem.keywords).certificate
         for step in trace:
             rounding = 1e-11 * step.objective
@@ -109,7 +109,9 @@ def test_margins_stay_those_of_the_coefficients_whatever_the_step(K, size):
     assert K == 2 or np.abs(moved.w).max() < 100.0
 
 
-@pytest.mark.parametrize(("solver", "K"), [("cholesky", 2), ("newton-cg", 2), ("dual", 2), ("cholesky", 3)])
+@pytest.mark.parametrize(
+    ("solver", "K"), [("cholesky", 2), ("newton-cg", 2), ("dual", 2), ("cholesky", 3), ("dual", 3)]
+)
 def test_weights_are_repetitions(solver, K):
     rng = np.random.default_rng(4)
     X, y, times = rng.normal(size=(60, 4)), rng.integers(0, K, 60), rng.integers(0, 4, 60)
@@ -239,24 +241,46 @@ def test_a_warm_start_at_the_optimum_is_done_at_once():
     assert warm.certificate.converged
 
 
+@pytest.mark.parametrize("K", [2, 5])
 @pytest.mark.parametrize("intercept", [False, True])
-def test_dual_ascent_takes_as_many_passes_over_an_array_as_over_sparse_rows(intercept):
+def test_dual_ascent_takes_as_many_passes_over_an_array_as_over_sparse_rows(K, intercept):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 300))
-    y = (X[:, 0] + rng.normal(size=60) > -1.0).astype(float)
-    dense, sparse = (fit(A, y, fit_intercept=intercept, solver="dual").certificate for A in (X, sp.csr_matrix(X)))
+    y = labels(rng, X[:, 0] if K == 2 else X[:, :K])
+    keywords = {"n_classes": K, "fit_intercept": intercept, "solver": "dual"}
+    dense, sparse = (fit(A, y, **keywords).certificate for A in (X, sp.csr_matrix(X)))
     assert dense.passes == sparse.passes
 
 
+@pytest.mark.parametrize("K", [2, 5])
 @pytest.mark.parametrize("intercept", [False, True])
-def test_dual_ascent_begins_where_it_is_told(intercept):
+def test_dual_ascent_begins_where_it_is_told(K, intercept):
     rng = np.random.default_rng(0)
     X = sp.random_array((200, 300), density=0.1, rng=rng).tocsr()
-    y = (X[:, :20].sum(axis=1) + rng.normal(size=200) > 1.0).astype(float)
-    cold = fit(X, y, fit_intercept=intercept, solver="dual", tol=1e-9)
-    near = fit(X, y, fit_intercept=intercept, solver="dual", tol=1e-9, start=(cold.coef + 1e-4, cold.intercept))
+    sums = X[:, : 20 * K].toarray().reshape(200, K, 20).sum(axis=2)
+    noisy = sums + rng.normal(size=sums.shape)
+    y = (noisy[:, 0] > 1.0).astype(float) if K == 2 else noisy.argmax(axis=1)
+    keywords = {"n_classes": K, "fit_intercept": intercept, "solver": "dual", "tol": 1e-9}
+    cold = fit(X, y, **keywords)
+    near = fit(X, y, start=(cold.coef + 1e-4, cold.intercept), **keywords)
     assert near.certificate.converged
     assert near.certificate.passes < 0.8 * cold.certificate.passes
+
+
+@pytest.mark.parametrize("K", [2, 7])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_sparse_rows_of_length_one_take_fewer_passes_and_any_number_of_threads(K, intercept):
+    rng = np.random.default_rng(0)
+    X = normalize(sp.random_array((3000, 2000), density=0.03, rng=rng).tocsr())
+    z = 10.0 * X[:, : 100 * K].toarray().reshape(3000, K, 100).sum(axis=2)
+    y = labels(rng, z[:, 0] - z[:, 1] if K == 2 else z)
+    keywords = {"n_classes": K, "fit_intercept": intercept}
+    newton = fit(X, y, solver="newton-cg", **keywords).certificate
+    one, two = (fit(X, y, n_jobs=n_jobs, **keywords) for n_jobs in (1, 2))
+    assert one.certificate.converged
+    assert one.certificate.passes < newton.passes
+    np.testing.assert_array_equal(one.coef, two.coef)
+    np.testing.assert_array_equal(one.intercept, two.intercept)
 
 
 def test_max_iter_is_said():

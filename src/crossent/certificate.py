@@ -191,7 +191,7 @@ class DualBound:
         objective = self.objective
         tau, q, loss_gradient = self._feasible(dual.loss_gradient)
         loss = objective.design.over_rows(
-            lambda rows: conjugate_sum(dual.p[rows], objective.y[rows], objective.s[rows], tau, q[0])
+            lambda rows: conjugate_sum(dual.p[rows], objective.y[rows], objective.s[rows], tau, q)
         )
         self.best = max(self.best, -sum(loss) - objective.penalty.conjugate(-loss_gradient))
 

@@ -114,16 +114,24 @@ def sigmoid_at(z):
 
 
 @formula
-def sigmoid_roughly(z):
-    """sigma(z) within 1e-8 of itself, by Taylor's series of degree 7, in pairs: for where each waits for the last."""
-    a = abs(z)
+def exp_minus_roughly(a):
+    """exp(-a) for a >= 0, within 1e-8 of itself or 1e-304, by Taylor's series of degree 7, in pairs.
+
+    For where each waits for the last.
+    """
     x = -(EXP_ROUGHLY_UNDERFLOWS if a > EXP_ROUGHLY_UNDERFLOWS else a)
     k = np.floor(x * LOG2_E + 0.5)
     r = x - k * LN2
     r2 = r * r
     low = (1.0 + r) + r2 * (E2 + r * E3)
     high = (E4 + r * E5) + r2 * (E6 + r * E7)
-    e = (low + r2 * r2 * high) * power_of_two(np.int64(k))
+    return (low + r2 * r2 * high) * power_of_two(np.int64(k))
+
+
+@formula
+def sigmoid_roughly(z):
+    """sigma(z) within 1e-8 of itself."""
+    e = exp_minus_roughly(abs(z))
     return (1.0 if z >= 0.0 else e) / (1.0 + e)
 
 

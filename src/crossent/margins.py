@@ -15,6 +15,7 @@ from crossent.equations import (
     conjugate_at,
     curvature_at,
     divergence_term,
+    log_beside_one,
     loss_at,
     residual_at,
     sigmoid_at,
@@ -240,10 +241,18 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
 
 @kernel
 def conjugate_sum(p, y, s, tau, q):
-    """Return sum s L*(p_new - y) for two classes, where p_new = p + tau (q - p)."""
+    """Return sum s L*(p_new - y), where p_new = p + tau (q - p)."""
     total = 0.0
-    for i in range(p.size):
-        total += s[i] * conjugate_at(p[i] - y[i] + tau * (q - p[i]), y[i])
+    if p.ndim == 1:
+        for i in range(p.size):
+            total += s[i] * conjugate_at(p[i] - y[i] + tau * (q[0] - p[i]), y[i])
+    else:  # of labels that are sure: sum p_new log p_new
+        for i in range(p.shape[0]):
+            own = 0.0
+            for k in range(p.shape[1]):
+                mixed = p[i, k] + tau * (q[k] - p[i, k])
+                own += mixed * log_beside_one(mixed - 1.0, mixed)
+            total += s[i] * own
     return total
 
 

@@ -46,7 +46,7 @@ class Point:
 
 
 class DualPoint(NamedTuple):
-    """Probabilities p' of the rows, two classes, and X.T @ (s (p' - y))."""
+    """Probabilities p' of the rows, of shape (n,) or (n, K), and X.T @ (s (p' - y))."""
 
     p: Array
     loss_gradient: Array
@@ -78,7 +78,7 @@ def _largest(excess: Array) -> float:
     return max(map(abs, excess.tolist()))  # few numbers: a list is faster than an array
 
 
-def _solved(bend: Array, excess: Array) -> Array | None:
+def solved(bend: Array, excess: Array) -> Array | None:
     """Return the solution of bend x = excess, None where there is none; with more than one class, the least one."""
     if len(excess) == 1:
         return excess / bend[0, 0] if bend[0, 0] > 0.0 else None
@@ -163,7 +163,7 @@ class Objective:
             excess = _largest(here.excess)
             if excess <= INTERCEPT_TOLERANCE * self.total:
                 break
-            step = _solved(here.bend, here.excess)
+            step = solved(here.bend, here.excess)
             if step is None:  # every row is as sure as numbers can say
                 break
             for _ in range(INTERCEPT_HALVINGS):  # far out, where all rows are sure, a whole step may lead further out

@@ -53,6 +53,42 @@ def vector_add(indptr, indices, data, j, delta, q):
             q[place(indices, e)] += delta * data[e]
 
 
+@formula
+def place_of(indptr, indices, j, e):
+    """Return the place of entry e of compressed row (or column) j, which may be dense."""
+    return e - np.uint64(indptr[j]) if indices is None else place(indices, e)
+
+
+@row_formula
+def vectors_dot(indptr, indices, data, j, Q, out):
+    """Add the products of compressed row j with the columns of Q to out.
+
+    Four values together: out is read and written a quarter as often.
+    """
+    start, end = np.uint64(indptr[j]), np.uint64(indptr[j + 1])
+    four = end - (end - start) % np.uint64(4)
+    for e in range(start, four, np.uint64(4)):
+        e1, e2, e3 = e + np.uint64(1), e + np.uint64(2), e + np.uint64(3)
+        x0, x1, x2, x3 = data[e], data[e1], data[e2], data[e3]
+        q0, q1 = Q[place_of(indptr, indices, j, e)], Q[place_of(indptr, indices, j, e1)]
+        q2, q3 = Q[place_of(indptr, indices, j, e2)], Q[place_of(indptr, indices, j, e3)]
+        for k in range(out.size):
+            out[k] += (x0 * q0[k] + x1 * q1[k]) + (x2 * q2[k] + x3 * q3[k])
+    for e in range(four, end):
+        x, q = data[e], Q[place_of(indptr, indices, j, e)]
+        for k in range(out.size):
+            out[k] += x * q[k]
+
+
+@row_formula
+def vectors_add(indptr, indices, data, j, deltas, Q):
+    """Add compressed row j, times each delta, to the column of Q that goes with it."""
+    for e in places(indptr, j):
+        x, q = data[e], Q[place_of(indptr, indices, j, e)]
+        for k in range(deltas.size):
+            q[k] += x * deltas[k]
+
+
 def column_sums(r):
     """Return the sum of r over its rows, as ``r.sum(axis=0)``: that takes ten times as long where rows are short."""
     return np.ones(len(r)) @ r

@@ -58,8 +58,7 @@ def choose(objective: Objective, asked: str = "auto") -> str:
     suits_dual = DualAscent.handles(objective)
     if asked == "dual" and not suits_dual:
         raise CrossentError(
-            "solver 'dual' needs two classes, an L2 penalty, the same for all columns, and no offset; "
-            "use 'newton-cg' or 'auto'"
+            "solver 'dual' needs an L2 penalty, the same for all columns, and no offset; use 'newton-cg' or 'auto'"
         )
     if asked != "auto":
         return asked
