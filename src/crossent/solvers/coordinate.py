@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from crossent.columns import Columns
 from crossent.design import PRODUCT_SPEED, SMALL, Design, SparseDesign
 from crossent.equations import residual
-from crossent.factor import Factor
 from crossent.objective import Objective, Point, Step
+from crossent.solvers.gram import RIDGE, gram_step, pseudo_inverse
 from crossent.solvers.selection import Selection
 from crossent.solvers.settle import settle
-from crossent.solvers.sweeps import descend, descend_classes, descend_gram, move_within_signs, solve_on_support
+from crossent.solvers.sweeps import descend, descend_classes, move_within_signs, solve_on_support
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -29,6 +29,7 @@ THINNEST = 4  # rows for each one of a sample that is worth its time
 ROUGH = 1e-4  # relative gap that would do there
 LESS = 0.5  # share of the violation, over all columns, to which a step has to come although more were allowed
 INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
+INNER_ON_THE_WAY = 0.5  # where the penalty is not yet the one asked for
 NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
 STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
 MODEL = 0.3  # share of the violation allowed at a point that its model's minimum may have
@@ -38,8 +39,11 @@ TIGHTENED = 0.3
 LEAST_FORCING = 1e-3
 SWEEPS = 3  # sweeps before conjugate gradients
 PRODUCTS = 20  # of conjugate gradients
-PRODUCTS_ON_THE_WAY = 10  # where the penalty is not yet the one asked for
+PRODUCTS_ON_THE_WAY = 10
+DEEPEST = 8  # times as many, once signs stay: what restarts throw away is what makes the last of them the fastest
+FEW_SIGNS = 0.003  # share of signs that may change for that
 SOLVED = 0.1  # share of their residual at which they stop
+LEAST_SOLVED = 1e-3  # the same where more is allowed to be left
 HALVINGS = 10  # of what a solved system proposes
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 LONGEST = 100.0  # way of a row's margin to the minimum of its own term of the model
@@ -50,11 +54,6 @@ GRAM_PAIR_FAR = 12.0  # the same where those of sparse rows lie all over a matri
 CACHE = 1 << 20  # bytes that one does
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
 GRAM_USES = 10  # steps for which one serves
-RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
-RANK = 1e-12  # share of the largest eigenvalue below which one is rounding's
-FIRST_GRAM_SWEEPS = 30  # sweeps over a Gram matrix before its system is solved on the support
-GRAM_ROUNDS = 50
-GRAM_FORCING = 0.01  # as FORCING: exactness costs less here
 LARGEST_GRAM = 4000
 SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
 ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
@@ -85,6 +84,7 @@ class Coordinate:
         self._visited = 0.0  # values of X that the last step's sweeps visited
         self._forcing, self._before = FORCING, np.inf
         self._ahead, self._longest = ahead, LONGEST
+        self._depth = 1  # times as many products as at first
         self._selection: Selection | None = None
         self._lent: _Lent | None = None
         self._settled: Objective | None = None  # for which all was tried in one call
@@ -164,7 +164,7 @@ class Coordinate:
         )
         part = self._selection.part(objective, kept)
         at = Point(point.w[kept], point.z, point.value, point.loss_gradient[kept], point.gradient[kept])
-        enough = max(INNER * _violation(objective, point), allowed)
+        enough = max((INNER_ON_THE_WAY if on_the_way else INNER) * _violation(objective, point), allowed)
         if self._lent is not None:  # it may serve once more
             self._lent.violation = np.inf
         before, value = np.inf, np.inf
@@ -175,6 +175,7 @@ class Coordinate:
             before, value = violation, at.value
             at, length = _taken(part, at, self._model_step(part, at, violation, MODEL * enough, products))
             self._longest = 10.0 * self._longest if length == 1.0 else SHORT
+            self._depth = self._depth if length == 1.0 else 1
         w, z = np.zeros_like(point.w), part.margins_at(at.w)
         w[kept] = at.w
         objective.passes += part.passes * part.design.values / max(1, objective.design.values)
@@ -186,22 +187,26 @@ class Coordinate:
         fits = lent is not None and lent.design is part.design and np.array_equal(lent.l2, l2)
         if lent is not None and fits and violation <= STALE * lent.violation:
             lent.violation = violation
-            return _gram_step(part, point, lent.hessian, allowed)
+            return gram_step(part, point, lent.hessian, allowed)
         self._lent = None
         h, gram_cost = _curvature(part, point.z, self._longest), _gram_cost(part)
         if gram_cost <= GRAM_USES * max(self._visited, part.design.values):
             hessian = part.hessian(h)
             hessian[np.diag_indices_from(hessian)] *= 1.0 + RIDGE
             self._lent = _Lent(part.design, l2, hessian, violation)
-            return _gram_step(part, point, self._lent.hessian, allowed)
+            return gram_step(part, point, self._lent.hessian, allowed)
         if violation > SLOW * self._before:  # sweeps see little of what columns that are alike still hide
             self._forcing = max(TIGHTENED * self._forcing, LEAST_FORCING)
         self._before = violation
         if point.w.ndim == 1:
-            v, self._visited = _sweep(part, point, h, allowed, self._forcing, products)
+            solved = min(SOLVED, max(LEAST_SOLVED, allowed / violation))
+            v, visited, kept = _sweep(part, point, h, allowed, self._forcing, solved, self._depth * products)
+            self._visited = visited / self._depth  # deep ones are few
+            self._depth = min(2 * self._depth, DEEPEST) if kept else (self._depth + 1) // 2
         else:
-            v, self._visited = _sweep_classes(part, point, h, allowed, self._forcing)
-        part.passes += self._visited / max(1, part.design.values)
+            v, visited = _sweep_classes(part, point, h, allowed, self._forcing)
+            self._visited = visited
+        part.passes += visited / max(1, part.design.values)
         return v
 
 
@@ -284,9 +289,12 @@ def _any_class(flags: Flags) -> Flags:
 
 
 def _sweep(
-    objective: Objective, point: Point, h: Array, allowed: float, forcing: float, products: int
-) -> tuple[Array, float]:
-    """Return the step of the coefficients in the working set, two classes, and the values visited."""
+    objective: Objective, point: Point, h: Array, allowed: float, forcing: float, solved: float, products: int
+) -> tuple[Array, float, bool]:
+    """Return the step of the coefficients in the working set, two classes, and the values visited.
+
+    And whether the system was worth its solution: nearly all signs were kept.
+    """
     design, penalty = objective.design, objective.penalty
     chosen = np.flatnonzero(_working_set(objective, point))
     h = np.maximum(h, FLATTEST * objective.s)
@@ -302,15 +310,19 @@ def _sweep(
     w, q, taken = start.copy(), np.zeros(design.n), np.zeros(1)
     model = (*columns.arrays, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken)
     settled, visits = descend(*model, allowed, forcing, SWEEPS)
+    kept = False
     if not settled:
-        support, pull, proposed = solve_on_support(*model, SOLVED, products)
-        visits += 2 * products * len(columns.data) * len(support) // max(1, len(chosen))
-        move_within_signs(*columns.arrays, edge, total, l2, low, high, w, q, taken, support, pull, proposed, HALVINGS)
+        support, pull, proposed, used = solve_on_support(*model, solved, products)
+        visits += 2 * used * len(columns.data) * len(support) // max(1, len(chosen))
+        lost = move_within_signs(
+            *columns.arrays, edge, total, l2, low, high, w, q, taken, support, pull, proposed, HALVINGS
+        )
+        kept = lost <= FEW_SIGNS * len(support)
     v = np.zeros_like(point.w)
     v[chosen] = w - start
     if design.intercept:
         v[-1] = -taken[0] - point.gradient[-1] / total
-    return v, visits
+    return v, visits, kept
 
 
 def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float, forcing: float) -> tuple[Array, float]:
@@ -325,7 +337,7 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float,
     sp, start = objective.s[:, None] * p, point.w[chosen]
     inverse, pull = np.zeros((K, K)), np.empty(0)
     if design.intercept:
-        inverse, pull = _pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
+        inverse, pull = pseudo_inverse(np.diag(sp.sum(axis=0)) - p.T @ sp), point.gradient[-1]
     l1, l2, w = penalty.l1[chosen, 0], penalty.l2[chosen, 0], start.copy()
     low, high = penalty.low[chosen, 0], penalty.high[chosen, 0]
     shift, visits = descend_classes(
@@ -337,59 +349,3 @@ def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float,
     if design.intercept:
         v[-1] = shift
     return v, visits
-
-
-def _gram_step(objective: Objective, point: Point, hessian: Array, allowed: float) -> Array:
-    """Return the step to the model's minimum over all coefficients; those without a penalty are eliminated exactly."""
-    g, penalty = point.gradient.reshape(-1), objective.penalty
-    free = np.broadcast_to(penalty.free, point.w.shape).reshape(-1)
-    l1, low, high = (
-        np.broadcast_to(each, point.w.shape).reshape(-1) for each in (penalty.l1, penalty.low, penalty.high)
-    )
-    if not free.any():  # a Gram matrix may be large: no copy
-        w = _descended(hessian, g.copy(), l1, low, high, point.w.reshape(-1), allowed)
-        return (w - point.w.reshape(-1)).reshape(point.w.shape)
-    kept = ~free
-    inner, cross = hessian[np.ix_(kept, kept)], hessian[np.ix_(kept, free)]
-    solve = _pseudo_inverse(hessian[np.ix_(free, free)])
-    gram, pull = inner - cross @ solve @ cross.T, g[kept] - cross @ (solve @ g[free])
-    gram[np.diag_indices_from(gram)] += RIDGE * np.diag(inner)
-    start = point.w.reshape(-1)[kept]
-    v = np.empty(len(g))
-    v[kept] = _descended(gram, pull, l1[kept], low[kept], high[kept], start, allowed) - start
-    v[free] = -solve @ (g[free] + cross.T @ v[kept])
-    return v.reshape(point.w.shape)
-
-
-def _descended(gram: Array, pull: Array, l1: Array, low: Array, high: Array, start: Array, allowed: float) -> Array:
-    """Return the coefficients at the model's minimum, or near it, by sweeps and by solving among their signs."""
-    w = start.copy()
-    settled, enough = descend_gram(gram, pull, l1, low, high, w, -1.0, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
-    for _ in range(GRAM_ROUNDS):
-        if settled or not w.any():
-            break
-        _jump(gram, pull, l1, low, high, w)
-        settled, _ = descend_gram(gram, pull, l1, low, high, w, enough, allowed, GRAM_FORCING, FIRST_GRAM_SWEEPS)
-    return w
-
-
-def _jump(gram: Array, g: Array, l1: Array, low: Array, high: Array, w: Array) -> None:
-    """Move w, and the derivative g, to the minimum among its signs: not beyond zero, nor a bound; or half as far."""
-    support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
-    if not len(support):
-        return
-    now, inner = w[support], gram[np.ix_(support, support)]
-    slope = g[support] + l1[support] * np.sign(now)
-    v = -Factor(inner).solve(slope)
-    for _ in range(HALVINGS):
-        new = np.where(now * (now + v) <= 0.0, 0.0, np.clip(now + v, low[support], high[support]))
-        moved = new - now
-        if float(moved @ slope + 0.5 * moved @ (inner @ moved)) < 0.0:
-            w[support] = new
-            g += gram[:, support] @ moved
-            return
-        v *= 0.5
-
-
-def _pseudo_inverse(matrix: Array) -> Array:
-    return np.asarray(np.linalg.pinv(matrix, rcond=RANK, hermitian=True), dtype=np.float64)

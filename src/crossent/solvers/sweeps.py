@@ -95,7 +95,8 @@ def solve_on_support(
 ):
     """Return the support within bounds, the model's derivative there, and a step to its minimum if no sign changed.
 
-    By conjugate gradients with the diagonal for a preconditioner, until the residual is ``solved`` of the first.
+    By conjugate gradients with the diagonal for a preconditioner, until the residual is ``solved`` of the first. And
+    how many products that took.
     """
     support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
     m = support.size
@@ -110,7 +111,9 @@ def solve_on_support(
     rho = (r * p).sum()
     enough = solved * solved * rho
     t = np.empty(q.size)
+    used = 0
     for _ in range(products):
+        used += 1
         c = _image(indptr, indices, data, edge, total, support, p, t)
         for a in range(m):
             j = support[a]
@@ -124,20 +127,21 @@ def solve_on_support(
         if rho <= enough:
             break
         p[:] = r / diagonal + (rho / before) * p
-    return support, pull, v
+    return support, pull, v, used
 
 
 @kernel
 def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, taken, support, pull, v, halvings):
     """Move w by v on the support, what would change sign to zero, what would leave bounds to them.
 
-    Half as far until the model falls.
+    Half as far until the model falls. Return how many signs were lost; all, if that was not at once.
     """
     t, moved, new = np.empty(q.size), np.empty(support.size), np.empty(support.size)
-    for _ in range(halvings):
-        change = 0.0
+    for halving in range(halvings):
+        change, signs = 0.0, 0
         for a in range(support.size):
             j = support[a]
+            signs += w[j] * (w[j] + v[a]) <= 0.0
             new[a] = 0.0 if w[j] * (w[j] + v[a]) <= 0.0 else min(max(w[j] + v[a], low[j]), high[j])
             moved[a] = new[a] - w[j]
             change += moved[a] * (0.5 * l2[j] * moved[a] - pull[a])
@@ -148,8 +152,9 @@ def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, t
                 w[support[a]] = new[a]
             taken[0] += c
             q += t
-            break
+            return signs if halving == 0 else support.size
         v *= 0.5
+    return support.size
 
 
 # ---------------------------------------------------------------- K classes
