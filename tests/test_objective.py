@@ -39,7 +39,7 @@ def test_derivatives(K, storage):
         bend = five_point(lambda t, w=w, v=v: F.at(w + t * v).gradient, 0.0, 1e-3)
         np.testing.assert_allclose(F.hessian_product(h, v), bend, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose((F.hessian(h) @ v.ravel()).reshape(v.shape), bend, rtol=1e-6, atol=1e-8)
-        np.testing.assert_allclose(F.hessian_diagonal(h)[0].ravel(), np.diag(F.hessian(h)), rtol=1e-10)
+        np.testing.assert_allclose(F.hessian_diagonal(h).ravel(), np.diag(F.hessian(h)), rtol=1e-10)
         dz = F.margins(v)
         value, first, second = F.along(point, dz, 0.5)
         there = F.at(w + 0.5 * v)

@@ -24,9 +24,11 @@ from crossent.sparse import column_sums
 
 Array = NDArray[np.float64]
 
-SAMPLED = 1 << 20  # values of X below which a sample of the rows saves nothing
+SAMPLED = 1 << 18  # values of X below which a sample of the rows saves nothing
 SAMPLE = 20  # rows of which a sample holds one
 SAMPLE_ROWS = 8  # rows of it for each coefficient, at least: its Hessian is then within a third or so of the whole's
+MANY_VALUES = 1 << 20  # with fewer, the sample has to be as good as a step or two from all rows
+MANY_ROWS = 100  # of it for each coefficient: its optimum is then that near
 LEAST_APART = 4
 INTERCEPT_STEPS = 10
 INTERCEPT_HALVINGS = 40
@@ -239,12 +241,19 @@ class Objective:
         product, _ = self.design.sandwich(v, Middle(True, h, self.s))
         return product + self.penalty.l2 * v
 
-    def hessian_diagonal(self, h: Array) -> tuple[Array, Array]:
-        """Return the Hessian's diagonal and the columns' means weighted by curvature, shaped as w: one pass."""
-        self.passes += 1.0
-        own = h if h.ndim == 1 else self.s[:, None] * h * (1.0 - h)
-        weight = np.maximum(column_sums(own), np.finfo(float).tiny)
-        return self.design.squares(own) + self.penalty.l2, self.design.tdot(own) / weight
+    def hessian_diagonal(self, h: Array) -> Array:
+        """Return the Hessian's diagonal, shaped as w: half a pass."""
+        self.passes += 0.5
+        return self.design.squares(self._own_curvature(h)) + self.penalty.l2
+
+    def weighted_means(self, h: Array) -> Array:
+        """Return the columns' means weighted by curvature, shaped as w: half a pass."""
+        self.passes += 0.5
+        own = self._own_curvature(h)
+        return self.design.tdot(own) / np.maximum(column_sums(own), np.finfo(float).tiny)
+
+    def _own_curvature(self, h: Array) -> Array:
+        return h if h.ndim == 1 else self.s[:, None] * h * (1.0 - h)
 
     @property
     def pass_work(self) -> float:
@@ -282,8 +291,9 @@ class Objective:
         Its optimum and its Hessian are near this one's, and cost a fraction. One row of each run of equal length.
         """
         order = int(np.prod(self.shape))
-        apart = min(SAMPLE, self.design.n // (SAMPLE_ROWS * order)) if self.design.values >= SAMPLED else 0
-        if apart < LEAST_APART:
+        least = SAMPLE_ROWS if self.design.values >= MANY_VALUES else MANY_ROWS
+        apart = min(SAMPLE, self.design.n // (least * order))
+        if apart < LEAST_APART or self.design.values < SAMPLED:
             return None
         starts = np.arange(0, self.design.n - apart + 1, apart)
         rows = starts + np.random.default_rng(0).integers(0, apart, len(starts))

@@ -14,7 +14,7 @@ from crossent.solvers.newton_cg import Forcing
 
 Array = NDArray[np.float64]
 
-KEEP = 0.5  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
+KEEP = 0.6  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
 LITTLE = 128  # coefficients whose Hessian is factorised before LAPACK is called
 
 

@@ -23,9 +23,9 @@ class NewtonCG:
     """Inexact Newton steps by conjugate gradients, on columns centred and scaled by a recent Hessian.
 
     Centring is a change of variables, b = b' - mean.w, so X itself stays as it is (and sparse); with two classes it
-    takes the intercept out of the system altogether. One pass for means and diagonal, one for each product, half for
-    X @ v. Each system is solved until the gap that its residual would leave is a fraction of today's, or enough for
-    ``target``.
+    takes the intercept out of the system altogether. Half a pass for the diagonal, half for means if there is an
+    intercept, one for each product, half for X @ v. Each system is solved until the gap that its residual would leave
+    is a fraction of today's, or enough for ``target``.
     """
 
     name = "newton-cg"
@@ -90,8 +90,8 @@ class _Centred:
     """Coefficients of columns centred at their curvature-weighted means: push gives w, pull_back a gradient's image."""
 
     def __init__(self, objective: Objective, h: Array):
-        diagonal, mean = objective.hessian_diagonal(h)
-        self.mean = mean[:-1] if objective.design.intercept else None
+        diagonal = objective.hessian_diagonal(h)
+        self.mean = objective.weighted_means(h)[:-1] if objective.design.intercept else None
         if self.mean is not None:
             centred = diagonal[:-1] - self.mean**2 * diagonal[-1]
             # a column that is nearly constant: rounding may leave nothing, or less
