@@ -160,8 +160,15 @@ class DualBound:
             self.best = max(self.best, point.value - gap)
         return gap
 
+    def is_above(self, point: Point, allowed: float) -> bool:
+        """Tell whether the gap is seen to be above ``allowed`` by the penalty's share alone."""
+        if not self.objective.ridge:
+            return False
+        self.least = min(self.least, point.value)
+        return min(self.objective.penalty.gap(point.w, -point.loss_gradient), point.value - self.best) > allowed
+
     def _gap_of_newton(self, point: Point, step: Step | None) -> float:
-        if step is None:
+        if step is None or step.dz is None:
             return np.inf
         none = np.zeros_like(self.label_sums)
         length = np.sqrt(max(0.0, -float((point.gradient * step.v).sum())))

@@ -148,39 +148,32 @@ def symmetric(lower, out):
 def newton_steps(X, y, s, l2, w, limit, tol):
     """Take Newton steps of whole length from w, in place, while the objective falls; return how many there were.
 
-    For an L2 penalty on every column; w and l2, of shape (width,) or (width, K), have the intercept, if any, last. They
-    end where the gradient, measured as the duality gap measures it, is well within tol; after ``limit`` steps; or where
-    the next is not known.
+    For two classes, and an L2 penalty on every column; w and l2 have the intercept, if any, last. They end where the
+    gradient, measured as the duality gap measures it, is well within tol; after ``limit`` steps; or where the next is
+    not known.
     """
-    z, r = np.empty((X.shape[0], *w.shape[1:])), np.empty((X.shape[0], *w.shape[1:]))
-    order, penalised = 4 * (X.shape[1] // 4 + 1), X.shape[1] * (w.size // w.shape[0])
-    G, H = np.empty((order, order)), np.empty((w.size, w.size))
-    g, last, value = np.empty(w.shape), np.empty(w.size), np.inf
-    all_w, all_g, all_l2 = w.reshape(-1), g.reshape(-1), l2.reshape(-1)
+    n, d, m = X.shape[0], X.shape[1], w.size
+    order, value = 4 * (d // 4 + 1), np.inf
+    z, r, g, last, H = np.empty(n), np.empty(n), np.empty(m), np.empty(m), np.empty((order, order))
     for taken in range(limit + 1):
-        before, value = value, penalty_into(all_l2, all_w, all_g)
-        if w.ndim == 1:  # known when this is compiled
-            value += add_loss(X, y, s, w, z, r, g)
-        else:
-            value += add_loss_of_classes(X, y, s, w, z, r, g)
+        before, value = value, penalty_into(l2, w, g)
+        value += add_loss(X, y, s, w, z, r, g)
         if not value < before:
-            for j in range(w.size):
-                all_w[j] = last[j]
+            for j in range(m):
+                w[j] = last[j]
             return max(0, taken - 1)
-        if taken == limit or error_of(all_g, all_l2, penalised) <= POLISH * tol * value:
+        if taken == limit or error_of(g, l2, d) <= POLISH * tol * value:
             return taken
         curvature_into(z, s, r)
-        if w.ndim == 1:
-            hessian_into(X, r, G, H)
-        else:
-            hessian_of_classes(X, s, r, G, H)
-        for j in range(w.size):
-            H[j, j] += all_l2[j]
-            last[j] = all_w[j]
-        if not solve_in_place(H, all_g):
+        for a in range(order):
+            for b in range(order):
+                H[a, b] = l2[a] if a == b and a < m else 0.0
+        add_gram(X, r, H)
+        if not solve_in_place(H, g):
             return taken
-        for j in range(w.size):
-            all_w[j] -= all_g[j]
+        for j in range(m):
+            last[j] = w[j]
+            w[j] -= g[j]
     return limit
 
 
@@ -210,26 +203,6 @@ def add_loss(X, y, s, w, z, r, g):
 
 
 @part
-def add_loss_of_classes(X, y, s, w, z, r, g):
-    """Do the same for K classes."""
-    d, width, K = X.shape[1], w.shape[0], w.shape[1]
-    for i in range(X.shape[0]):
-        for k in range(K):
-            z[i, k] = w[d, k] if width > d else 0.0
-        for j in range(d):
-            for k in range(K):
-                z[i, k] += X[i, j] * w[j, k]
-        for k in range(K):
-            r[i, k] = z[i, k]
-    loss = loss_and_residual(r, y, s)
-    for i in range(X.shape[0]):
-        for j in range(width):
-            for k in range(K):
-                g[j, k] += (X[i, j] if j < d else 1.0) * r[i, k]
-    return loss
-
-
-@part
 def error_of(g, l2, penalised):
     """Return the duality gap that a gradient tells of, or what an unpenalised coefficient is off, if that is more."""
     gap, unbalanced = 0.0, 0.0
@@ -239,39 +212,6 @@ def error_of(g, l2, penalised):
         else:
             unbalanced = max(unbalanced, abs(g[j]))
     return max(gap, unbalanced)
-
-
-@part
-def hessian_into(X, h, G, H):
-    """Write the lower triangle of the loss's Hessian, h being what ``curvature_into`` has written; G is for sums."""
-    G[:] = 0.0
-    add_gram(X, h, G)
-    for a in range(H.shape[0]):
-        for b in range(a + 1):
-            H[a, b] = G[a, b]
-
-
-@part
-def hessian_of_classes(X, s, p, G, H):
-    """Do the same for K classes, whose probabilities are p."""
-    n, K = p.shape
-    weights = np.empty(n)
-    H[:] = 0.0
-    for k in range(K):
-        for m in range(k):  # what a class has with itself is what it has not with the others
-            for i in range(n):
-                weights[i] = s[i] * p[i, k] * p[i, m]
-            G[:] = 0.0
-            add_gram(X, weights, G)
-            for a in range(H.shape[0] // K):
-                for b in range(a + 1):
-                    H[a * K + k, b * K + m] = H[a * K + m, b * K + k] = -G[a, b]
-                    H[a * K + k, b * K + k] += G[a, b]
-                    H[a * K + m, b * K + m] += G[a, b]
-    first, own = K * X.shape[1], H[H.shape[0] - 1, H.shape[0] - 1] / K
-    for a in range(first, H.shape[0]):  # intercepts, whose common shift changes nothing: give it some curvature
-        for b in range(first, H.shape[0]):
-            H[a, b] += own
 
 
 @part

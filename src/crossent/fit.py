@@ -14,19 +14,15 @@ from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, DualBound, Outcome
 from crossent.design import as_design
 from crossent.errors import CrossentError
-from crossent.objective import Objective, Point, Step
+from crossent.line import take_step
+from crossent.objective import Objective, Point
 from crossent.solvers import SOLVERS, Solver, choose
-from crossent.solvers.cholesky import head_start
 from crossent.terms import as_terms, penalised_objective
 from crossent.watch import Watch
 
 Array = NDArray[np.float64]
 
-SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
-NO_RISE = 1e-12  # of the objective: a step may raise it by its rounding, not by more
-MIN_LENGTH = 2.0**-40
-ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
-LARGE_MOVE = 100.0  # of a margin: adding more to it may lose more than 1e-14 of it
+ROUNDING = 1e-13  # of the objective
 SAMPLE_TOL = 1e-3  # nearer, the sample's optimum is no nearer to that of all rows
 SAMPLE_STEPS = 10
 
@@ -140,10 +136,7 @@ def fit(
             if start is None and name == "cholesky" and max_iter > 0:
                 start_at, interrupted = _optimum_of_sample(objective, start_at)
                 max_iter, on_step = (0, _interrupt) if interrupted else (max_iter, on_step)
-            taken = 0
-            if name == "cholesky":
-                taken, on_step = _head_start(bound, start_at, tol, max_iter, on_step)
-            point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step, taken)
+            point, certificate = minimise(bound, SOLVERS[name](), start_at, tol, max_iter, on_step)
         certificate = replace(certificate, seconds=time.perf_counter() - began)
         result = Fit(*_as_fitted(point.w, objective), certificate)
         return result if dtype == np.float64 else _rounded(result, objective, dtype)
@@ -163,45 +156,10 @@ def _optimum_of_sample(objective: Objective, w: Array) -> tuple[Array, bool]:
     return point.w if proof.converged or interrupted else w, interrupted
 
 
-def _head_start(
-    bound: DualBound, w: Array, tol: float, max_iter: int, on_step: Listener | None
-) -> tuple[int, Listener | None]:
-    """Take the steps of ``head_start``, all at once if nobody listens; return how many, and who is to hear of the rest.
-
-    Who listens hears of every point that is left; to end the fit there, w is set back to it.
-    """
-    objective, began = bound.objective, time.perf_counter()
-    if on_step is None:
-        try:
-            return head_start(objective, w, tol, max_iter), None
-        except KeyboardInterrupt:
-            return 0, _interrupt
-    taken = 0
-    while taken < max_iter:
-        before = w.copy()
-        try:
-            if head_start(objective, w, tol, 1) == 0:
-                break
-            point = _start_at(objective, before)
-            gap = bound.gap(point)
-            end = _stop if on_step(_progress(taken, objective, point, gap, time.perf_counter() - began)) else None
-        except KeyboardInterrupt:
-            end = _interrupt
-        if end is not None:
-            w[:] = before
-            return taken, end
-        taken += 1
-    return taken, on_step
-
-
 def _start_at(objective: Objective, w: Array) -> Point:
     """Return the point at w; of zero weights, whose margins take no pass, with the intercept at its best."""
-    weightless = not w[: objective.design.columns].any()
-    return objective.at(w, objective.margins_at(w) if weightless else None)
-
-
-def _stop(_: Progress) -> bool:
-    return True
+    cheap = objective.tries_whole_steps or w[: objective.design.columns].any()
+    return objective.at(w, None if cheap else objective.margins_at(w))
 
 
 def _interrupt(_: Progress) -> bool:
@@ -254,31 +212,33 @@ def minimise(
     tol: float,
     max_iter: int,
     on_step: Listener | None = None,
-    taken: int = 0,
 ) -> tuple[Point, Certificate]:
     """Step until the gap is certified, or say why not. The one loop of all methods.
 
-    ``start`` are coefficients, or a point of the objective: that saves a pass. ``taken`` steps led there.
+    ``start`` are coefficients, or a point of the objective: that saves a pass. Where nobody listens, and the gap is
+    seen at a glance to be too large, it is not computed.
     """
     began = time.perf_counter()
     objective = bound.objective
-    watch = Watch(objective, tol, max_iter, taken)
+    watch = Watch(objective, tol, max_iter)
     known = start if isinstance(start, Point) else Point(start, np.empty(0), np.nan, start, start)
     point, gap, outcome = known, np.inf, None
     try:
         if not isinstance(start, Point):
             point = _start_at(objective, start)
         while outcome is None:
-            gap, step = bound.gap(point), None
-            if gap > tol * point.value and watch.n_iter < max_iter:
-                step = solver.direction(objective, point, tol * point.value)
+            limit, target, step = max_iter - watch.n_iter, tol * point.value, None
+            unwatched = on_step is None and limit > 0 and watch.since_best == 0
+            gap = np.inf if unwatched and bound.is_above(point, target) else bound.gap(point)
+            if gap > target and limit > 0:
+                step = solver.direction(objective, point, target, limit if on_step is None else 1)
                 if step.dual is not None:
                     bound.observe(step.dual)
                 if bound.needs_newton or step.dual is not None:
                     gap = bound.gap(point, step)
             seconds = time.perf_counter() - began
             stop = on_step is not None and on_step(_progress(watch.n_iter, objective, point, gap, seconds))
-            stopped = stop and gap > tol * point.value
+            stopped = stop and gap > target
             outcome = Outcome.STOPPED if stopped else watch.verdict(point, gap, step, bound.endless)
             if step is not None and outcome in {None, Outcome.CONVERGED}:
                 moved = take_step(objective, point, step)
@@ -287,11 +247,12 @@ def minimise(
                     continue
                 point = moved
                 if outcome is Outcome.CONVERGED:  # the step was paid for by the certificate; it squares the error
-                    watch.n_iter += 1
+                    watch.n_iter += step.steps
                     gap = min(gap, bound.gap(point))
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
-    gap = gap if np.isfinite(gap) else np.inf
+    if not gap < np.inf:
+        gap = np.inf if point is known else bound.gap(point)
     if outcome is Outcome.SEPARABLE:  # no dual value is proved, but zero
         gap = point.value
     certificate = Certificate(
@@ -314,62 +275,6 @@ def minimise(
 def _progress(n_iter: int, objective: Objective, point: Point, gap: float, seconds: float) -> Progress:
     relative = gap / point.value if point.value > 0.0 else gap
     return Progress(n_iter, point.value, relative, seconds, lambda: _as_fitted(point.w, objective))
-
-
-def take_step(objective: Objective, point: Point, step: Step) -> Point:
-    """Return the point at w + t v for a t that nearly minimises the objective along v. Half a pass, however many t.
-
-    A step so large that its rounding would stay in the margins takes another half: what is proved at a point holds for
-    z = X w.
-    """
-    length = _step_length if objective.penalty.smooth else _halved_length
-    t = length(objective, point, step.v, step.dz)
-    v, dz = _without_common_shift(objective, step)
-    w = objective.penalty.after(point.w, t * v)
-    large = t * max(float(step.dz.max(initial=0.0)), -float(step.dz.min(initial=0.0))) > LARGE_MOVE
-    return objective.at(w, objective.margins_at(w) if large else point.z + t * dz)
-
-
-def _without_common_shift(objective: Objective, step: Step) -> tuple[Array, Array]:
-    """Return v and dz less what moves the intercepts of all classes alike: no probability changes, digits are lost."""
-    if step.v.ndim == 1 or not objective.design.intercept:
-        return step.v, step.dz
-    v, shift = step.v.copy(), step.v[-1].mean()
-    v[-1] -= shift
-    return v, step.dz - shift
-
-
-def _step_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
-    """Return a step length by Newton's method in one dimension, from 1, kept inside a bracket of the minimum."""
-    l2 = objective.penalty.l2
-    pull, bend = float(np.vdot(l2 * point.w, v)), float(np.vdot(l2 * v, v))
-    slope_at_0, penalty = float(np.vdot(point.gradient, v)), objective.penalty.value(point.w)
-    t, low, high = 1.0, 0.0, np.inf
-    for _ in range(30):
-        loss, slope, second = objective.along(point, dz, t)
-        value, slope, second = loss + penalty + t * (pull + t * bend / 2.0), slope + pull + t * bend, second + bend
-        if abs(slope) <= 0.1 * abs(slope_at_0) and value <= point.value + NO_RISE * abs(point.value):
-            break
-        low, high = (t, high) if slope < 0.0 else (low, t)
-        newton = t - slope / second if second > 0.0 else np.inf
-        fallback = 4.0 * t if high == np.inf else (low + high) / 2.0
-        t = newton if low < newton < min(high, 4.0 * t) else fallback
-    return t
-
-
-def _halved_length(objective: Objective, point: Point, v: Array, dz: Array) -> float:
-    """Return the first of 1, 1/2, 1/4... at which the objective falls enough; at 1 coefficients reach zero exactly."""
-    penalty = objective.penalty
-    expected = float((point.loss_gradient * v).sum()) + penalty.value(point.w + v) - penalty.value(point.w)
-    t = 1.0
-    while t > MIN_LENGTH:
-        loss, _, _ = objective.along(point, dz, t)
-        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * min(
-            expected, 0.0
-        ):
-            return t
-        t /= 2.0
-    return 0.0
 
 
 def _first(start: tuple[ArrayLike, ArrayLike] | None, objective: Objective) -> Array:

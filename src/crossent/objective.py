@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from crossent.blocks import in_order
-from crossent.design import Design, as_design
+from crossent.design import SMALL, Design, as_design
 from crossent.margins import Floats, Middle, along_line, curvature_into, shifted_residual
 from crossent.penalty import Penalty
 from crossent.sparse import column_sums
@@ -57,14 +57,17 @@ class DualPoint(NamedTuple):
 class Step(NamedTuple):
     """What a method proposes: a direction v, X @ v, and what else it knows.
 
-    ``leftover`` tells how inexactly it solved Newton's equation: the norm of H v + g, measured by the inverse of H's
-    diagonal; zero for a direct method. ``dual`` is a dual point it has found, if it is a dual method.
+    ``dz`` is None where a pass costs so little that the whole step is to be tried first. ``leftover`` tells how
+    inexactly it solved Newton's equation: the norm of H v + g, measured by the inverse of H's diagonal; zero for a
+    direct method. ``dual`` is a dual point it has found, if it is a dual method. ``steps`` is how many steps of the
+    method this one stands for.
     """
 
     v: Array
-    dz: Array
+    dz: Array | None
     leftover: float = 0.0
     dual: DualPoint | None = None
+    steps: int = 1
 
 
 class _Shifted(NamedTuple):
@@ -255,6 +258,16 @@ class Objective:
     def _own_curvature(self, h: Array) -> Array:
         return h if h.ndim == 1 else self.s[:, None] * h * (1.0 - h)
 
+    @cached_property
+    def ridge(self) -> bool:
+        """Whether every column of X has an L2 penalty, and neither L1 nor bounds."""
+        return self.penalty.smooth and not self.penalty.free[: self.design.columns].any()
+
+    @cached_property
+    def tries_whole_steps(self) -> bool:
+        """Whether a pass costs less than knowing beforehand what a step brings: little data, and good steps."""
+        return self.ridge and self.design.values < SMALL
+
     @property
     def pass_work(self) -> float:
         """What a pass costs, in multiply-adds: one for each value, each direction and each class."""
@@ -273,14 +286,15 @@ class Objective:
             out = self.design.gram(h)
         else:  # probabilities sum to one, so what a class has with itself is what it has not with the others
             self.passes += K * (K - 1) / 2
-            p, blocks = np.ascontiguousarray(h.T), np.zeros((width, K, width, K))
+            p, blocks = np.ascontiguousarray(h.T), np.zeros((K, K, width, width))
             for k in range(K):
                 for m in range(k):
-                    both = self.design.gram(self.s * p[k] * p[m])
-                    blocks[:, k, :, m] = blocks[:, m, :, k] = -both
-                    blocks[:, k, :, k] += both
-                    blocks[:, m, :, m] += both
-            out = blocks.reshape(width * K, width * K)
+                    blocks[k, m] = blocks[m, k] = self.design.gram(self.s * p[k] * p[m])
+            own = blocks.sum(axis=1)
+            np.negative(blocks, out=blocks)
+            for k in range(K):
+                blocks[k, k] = own[k]
+            out = blocks.transpose(2, 0, 3, 1).reshape(width * K, width * K)
         out.reshape(-1)[:: len(out) + 1] += np.broadcast_to(self.penalty.l2, self.shape).reshape(-1)
         return out
 

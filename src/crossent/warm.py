@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from crossent.certificate import Certificate, DualBound, Outcome
 from crossent.design import Design
-from crossent.fit import minimise, take_step
+from crossent.fit import minimise
+from crossent.line import take_step
 from crossent.objective import Objective, Point, Step
 from crossent.part import design_of
 from crossent.penalty import Penalty

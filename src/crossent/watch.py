@@ -20,9 +20,9 @@ SEPARATED = 1e-6  # share of the loss at which a separable fit is done: its infi
 class Watch:
     """What the loop remembers in order to say how a fit ends."""
 
-    def __init__(self, objective: Objective, tol: float, max_iter: int, taken: int = 0):
+    def __init__(self, objective: Objective, tol: float, max_iter: int):
         self.objective, self.tol, self.max_iter = objective, tol, max_iter
-        self.n_iter = taken
+        self.n_iter = 0
         self.separable = False
         self.first = self.last = self.best_value = self.best_gap = np.inf
         self.since_best = 0
@@ -41,18 +41,16 @@ class Watch:
             settled = before - point.value <= self.tol * point.value
             self.separable |= separates(self.objective, endless, LATE_SLACK if settled else SEPARATING_SLACK)
         if self.separable:
-            done = (
-                step is None or point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
-            )
-            return Outcome.SEPARABLE if done else self._go_on()
+            done = point.value <= SEPARATED * self.first or before - point.value <= self.tol * self.first
+            if step is None or done:
+                return Outcome.SEPARABLE
+            self.n_iter += step.steps
+            return None
         if gap <= self.tol * point.value:
             return Outcome.CONVERGED
         if step is not None and self.since_best < STALL_STEPS:
-            return self._go_on()
+            self.n_iter += step.steps
+            return None
         if not gap < point.value and has_separation(self.objective):
             return Outcome.SEPARABLE
         return Outcome.MAX_ITER if step is None else Outcome.STALLED
-
-    def _go_on(self) -> Outcome | None:
-        self.n_iter += 1
-        return None

@@ -1,7 +1,8 @@
 """The methods, one a file, and which of them suits a problem's shape.
 
-A method offers ``direction(objective, point, target) -> Step``; the loop in ``fit.py`` owns line search,
-certificate and verdict. ``target`` is the gap that would be enough: a method need not work harder than that.
+A method offers ``direction(objective, point, target, limit) -> Step``; the loop in ``fit.py`` owns line search,
+certificate and verdict. ``target`` is the gap that would be enough: a method need not work harder than that. A method
+may take up to ``limit`` of its steps together, and says in ``Step.steps`` how many it took.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Solver(Protocol):
 
     name: str
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return a descent direction, shaped as the coefficients, and X times it."""
         ...
 

@@ -38,12 +38,12 @@ class Borrowed:
         self._own = NewtonCholesky()
         self._before = np.inf
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return the step at the point, by the borrowed factor unless its last step helped little."""
         v = -scipy.linalg.cho_solve(self._factor, point.gradient.reshape(-1)).reshape(point.w.shape)
         length = float(np.sqrt(max(0.0, -(v * point.gradient).sum())))
         slow, self._before = length > SLOW * self._before, length
         if slow:
             self._before = np.inf
-            return self._own.direction(objective, point, target)
+            return self._own.direction(objective, point, target, limit)
         return Step(v, objective.margins(v))

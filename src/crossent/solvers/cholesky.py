@@ -14,8 +14,8 @@ from crossent.solvers.newton_cg import Forcing
 
 Array = NDArray[np.float64]
 
-KEEP = 0.6  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
 LITTLE = 128  # coefficients whose Hessian is factorised before LAPACK is called
+KEEP = 0.6  # share of a Gram matrix's cost that conjugate gradients may take before a new one is due
 
 
 class NewtonCholesky:
@@ -31,14 +31,19 @@ class NewtonCholesky:
         self._factor: Factor | None = None
         self._forcing = Forcing()
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
-        """Return the Newton step at the point."""
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
+        """Return the Newton step at the point; with little data, as many of them as may be."""
+        several = _at_once(objective, point, target, limit)
+        if several is not None:
+            return several
         h = objective.curvature_at(point.z)
         step = self._with_last_factor(objective, point, h, target)
         if step is not None:
             return step
         self._factor = _factorised(objective, h)
         v = -self._factor.solve(point.gradient)
+        if objective.tries_whole_steps:
+            return Step(v, None)
         left = point.gradient.reshape(-1) + self._factor.matrix @ v.reshape(-1)
         return Step(v, objective.margins(v), 0.0 if is_solved(left, point.gradient) else np.inf)
 
@@ -62,22 +67,21 @@ class NewtonCholesky:
         return Step(v, objective.margins(v), leftover) if solved else None
 
 
-def head_start(objective: Objective, w: Array, tol: float, limit: int) -> int:
-    """Take Newton steps from w, in place, in one call; return how many. None where there is much to do in a step.
+def _at_once(objective: Objective, point: Point, target: float, limit: int) -> Step | None:
+    """Return where Newton steps in one call lead; None where there is much to do in a step, or not even one is good.
 
     With little data a step's calls cost more than its mathematics, and zeros cost less than knowing where they are.
-    Whether to go on is for the loop to judge.
     """
-    design, penalty = objective.design, objective.penalty
-    if not 0 < design.n * design.columns < SMALL or w.size > LITTLE or limit < 1 or objective.offset is not None:
-        return 0
-    if not penalty.smooth or not penalty.l2[: design.columns].all():
-        return 0
+    design, w = objective.design, point.w.copy()
+    if objective.n_classes > 2 or objective.offset is not None or not objective.tries_whole_steps:
+        return None
+    if design.n * design.columns >= SMALL or w.size > LITTLE:
+        return None
     X = design.rows.toarray() if isinstance(design, SparseDesign) else design.X  # type: ignore[attr-defined]
-    X, l2 = np.ascontiguousarray(X, dtype=np.float64), np.array(np.broadcast_to(penalty.l2, w.shape))
-    taken = newton_steps(X, objective.y, objective.s, l2, w, limit, tol)
-    objective.passes += taken * (1.0 + objective.n_classes * (objective.n_classes - 1) / 2)
-    return int(taken)
+    X = np.ascontiguousarray(X, dtype=np.float64)
+    taken = newton_steps(X, objective.y, objective.s, objective.penalty.l2, w, limit, target / point.value)
+    objective.passes += 2.0 * taken
+    return Step(w - point.w, None, steps=taken) if taken else None
 
 
 def _factorised(objective: Objective, h: Array) -> Factor:
@@ -94,5 +98,5 @@ def hold_common_shift(hessian: Array, objective: Objective) -> None:
     """
     K = objective.n_classes
     for j in np.flatnonzero(objective.penalty.l2[:, 0] == 0.0):
-        own = slice(j * K, (j + 1) * K)
-        hessian[own, own] += np.trace(hessian[own, own]) / K**2
+        own = hessian[j * K : (j + 1) * K, j * K : (j + 1) * K]
+        own += own.trace() / K**2

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from crossent.columns import Columns
 from crossent.design import PRODUCT_SPEED, SMALL, Design, SparseDesign
 from crossent.equations import residual
+from crossent.line import halved_length
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.gram import RIDGE, gram_step, pseudo_inverse
 from crossent.solvers.selection import Selection
@@ -55,9 +56,6 @@ CACHE = 1 << 20  # bytes that one does
 GRAM_SWEEPS = 10  # sweeps over a Gram matrix to be expected
 GRAM_USES = 10  # steps for which one serves
 LARGEST_GRAM = 4000
-SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
-ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
-LEAST_LENGTH = 2.0**-30
 
 
 @dataclass
@@ -90,7 +88,7 @@ class Coordinate:
         self._settled: Objective | None = None  # for which all was tried in one call
         self._columns: Columns | None = None  # all of them, for such calls
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return the step to the minimum over the working set, or near it, and X times it."""
         allowed = min(_allowed_violation(objective, point, target), LESS * _violation(objective, point))
         if self._settled is not objective and _is_small(objective):
@@ -173,7 +171,11 @@ class Coordinate:
             if violation <= enough or (violation >= before and at.value >= value):  # or rounding is all that is left
                 break
             before, value = violation, at.value
-            at, length = _taken(part, at, self._model_step(part, at, violation, MODEL * enough, products))
+            v = self._model_step(part, at, violation, MODEL * enough, products)
+            dz = part.design.dot(v)
+            length = halved_length(part, at, v, dz)
+            if length > 0.0:
+                at = part.at(part.penalty.after(at.w, length * v), at.z + length * dz)
             self._longest = 10.0 * self._longest if length == 1.0 else SHORT
             self._depth = self._depth if length == 1.0 else 1
         w, z = np.zeros_like(point.w), part.margins_at(at.w)
@@ -215,21 +217,6 @@ def _is_small(objective: Objective) -> bool:
     penalty, columns = objective.penalty, objective.design.columns
     without = (penalty.free | penalty.half_free)[:columns]
     return objective.n_classes == 2 and objective.design.values <= SMALL and not without.any()
-
-
-def _taken(objective: Objective, point: Point, v: Array) -> tuple[Point, float]:
-    """Return the point at the first of v, v/2, v/4... at which the objective falls enough, and that length; or none."""
-    dz, penalty = objective.design.dot(v), objective.penalty
-    expected = float((point.loss_gradient * v).sum()) + penalty.value(point.w + v) - penalty.value(point.w)
-    t = 1.0
-    while t > LEAST_LENGTH:
-        loss, _, _ = objective.along(point, dz, t)
-        if loss + penalty.value(point.w + t * v) <= (1.0 + ROUNDING) * point.value + SUFFICIENT * t * min(
-            expected, 0.0
-        ):
-            return objective.at(penalty.after(point.w, t * v), point.z + t * dz), t
-        t /= 2.0
-    return point, 0.0
 
 
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:

@@ -77,7 +77,7 @@ class DualAscent:
             and objective.design.values > 0
         )
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return the way to where the next epochs lead, with their dual point; or a Newton-CG step."""
         if self._newton is None:
             self._ascent = self._ascent or _Ascent(objective, point)
@@ -90,7 +90,7 @@ class DualAscent:
             if sane and float((point.gradient * v).sum()) < 0.0:
                 return Step(v, objective.margins(v), dual=dual)
             self._newton = self._newton or NewtonCG()
-        return self._newton.direction(objective, point, target)
+        return self._newton.direction(objective, point, target, limit)
 
 
 class _Ascent:

@@ -35,7 +35,7 @@ class NewtonCG:
         self._centred: _Centred | None = None
         self._products = 0  # since the centring was made
 
-    def direction(self, objective: Objective, point: Point, target: float) -> Step:
+    def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return an inexact Newton step at the point."""
         h = objective.curvature_at(point.z)
         cheap = objective.design.values < SMALL  # a pass: nothing to save

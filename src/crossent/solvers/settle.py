@@ -10,6 +10,7 @@ import numpy as np
 
 from crossent.columns import products_into
 from crossent.jit import kernel, part, row_formula, step
+from crossent.line import ROUNDING, SUFFICIENT
 from crossent.margins import along_line, curvature_into, loss_and_residual
 from crossent.solvers.sweeps import descend_gram, distance, violation_of
 from crossent.sparse import vector_add
@@ -21,8 +22,6 @@ WORST = 0.6  # share of the largest violation that takes a column into the worki
 INNER = 0.1  # share of the violation, over all columns, that steps on the working set may leave
 FORCING = 0.01  # share of the model's violation that a step may leave
 RIDGE = 1e-13  # of a Gram matrix's diagonal
-SUFFICIENT = 1e-3  # share of the fall promised by the slope that a step has to bring (Armijo)
-ROUNDING = 1e-13  # of the objective: a fall that small cannot be seen
 HALVINGS = 30
 
 
