@@ -123,12 +123,8 @@ class DualBound:
 
     def __init__(self, objective: Objective):
         self.objective = objective
-        design, s, y = objective.design, objective.s, objective.y
-        if objective.n_classes == 2:
-            self.label_sums = np.array([s @ y])
-        else:
-            self.label_sums = np.bincount(y, weights=s, minlength=objective.n_classes)
-        free = objective.penalty.free[: design.columns]
+        self.label_sums = objective.label_sums
+        free = objective.penalty.free[: objective.design.columns]
         self.needs_newton = bool(free.size and free.all())
         some = not self.needs_newton and (free.any() or objective.penalty.half_free.any())
         self._free_columns = FreeColumns(objective) if some else None

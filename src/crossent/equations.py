@@ -28,6 +28,7 @@ EXP_UNDERFLOWS = 750.0  # exp(-750) is zero in float64
 EXP_ROUGHLY_UNDERFLOWS = 700.0  # exp(-700) is a normal number: one power of two will do
 SQRT2_MINUS_1 = 2.0**0.5 - 1.0
 SQRT_HALF_BITS = int(np.float64(0.5**0.5).view(np.int64))
+SIDE_BY_SIDE = 64  # examples of K classes that go through a loop together
 TINIEST = 1e-290  # a probability that small is far from a quotient's range
 E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13 = (1.0 / factorial(k) for k in range(2, 14))
 A3, A5, A7, A9, A11, A13, A15, A17, A19, A21 = (2.0 / k for k in range(3, 23, 2))
@@ -190,22 +191,60 @@ def exp_below(top, z):
 
 
 @row_formula
-def softmax_row(z, p, i):
-    """Write softmax(z_i) into row i of p, which may be z; return log(sum_k exp(z_ik)) as z's largest and the rest.
+def softmax_columns(z, m, room):
+    """Replace the first m columns of z, each the margins of an example, by their softmax.
 
-    In one number the rest would be lost beside a large margin: it is the loss of a row that is sure and right.
+    Examples side by side: then every loop runs along memory, however few the classes. ``room`` is for as many numbers
+    in each of three rows; the first two get log(sum_k exp(z_k)) as the largest z_k and the rest. In one number the rest
+    would be lost beside a large margin: it is the loss of an example that is sure and right.
     """
-    best = 0
-    for k in range(1, z.shape[1]):
-        best = k if z[i, k] > z[i, best] else best
-    top, others = z[i, best], 0.0
-    for k in range(z.shape[1]):
-        e = exp_below(top, z[i, k])
-        p[i, k] = e
-        others += 0.0 if k == best else e
-    for k in range(z.shape[1]):
-        p[i, k] /= 1.0 + others
-    return top, log_beside_one(others, 1.0 + others)
+    top, others, best = room[0], room[1], room[2]
+    for i in range(m):
+        top[i], others[i], best[i] = z[0, i], 0.0, 0.0
+    for k in range(1, z.shape[0]):
+        for i in range(m):
+            larger = z[k, i] > top[i]
+            top[i] = z[k, i] if larger else top[i]
+            best[i] = k if larger else best[i]
+    for k in range(z.shape[0]):
+        for i in range(m):
+            e = exp_below(top[i], z[k, i])
+            z[k, i] = e
+            others[i] += 0.0 if best[i] == k else e
+    for k in range(z.shape[0]):
+        for i in range(m):
+            z[k, i] /= 1.0 + others[i]
+    for i in range(m):
+        others[i] = log_beside_one(others[i], 1.0 + others[i])
+
+
+@row_formula
+def turned(z, low, m, t):
+    """Write m rows of z, from ``low`` on, into the columns of t."""
+    for i in range(m):
+        for k in range(z.shape[1]):
+            t[k, i] = z[low + i, k]
+
+
+@row_formula
+def turned_back(t, low, m, z):
+    """Write m columns of t into the rows of z, from ``low`` on."""
+    for i in range(m):
+        for k in range(z.shape[1]):
+            z[low + i, k] = t[k, i]
+
+
+@row_formula
+def softmax_into(z, p):
+    """Write the softmax of each row of z into p, which may be z."""
+    n, K = z.shape
+    side = min(n, SIDE_BY_SIDE)
+    t, room = np.empty((K, side)), np.empty((3, side))
+    for low in range(0, n, SIDE_BY_SIDE):
+        m = min(n - low, SIDE_BY_SIDE)
+        turned(z, low, m, t)
+        softmax_columns(t, m, room)
+        turned_back(t, low, m, p)
 
 
 # ---------------------------------------------------------------- the public face
@@ -214,8 +253,7 @@ def softmax_row(z, p, i):
 @kernel
 def _softmax_rows(z):
     """Replace each row of z by its softmax."""
-    for i in range(z.shape[0]):
-        softmax_row(z, z, i)
+    softmax_into(z, z)
 
 
 @kernel

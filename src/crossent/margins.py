@@ -11,19 +11,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.classes import (
+    BEYOND,
+    classes_along,
+    classes_conjugate,
+    classes_divergence,
+    classes_loss,
+    classes_shifted,
+)
 from crossent.equations import (
     conjugate_at,
     curvature_at,
     divergence_term,
-    log_beside_one,
     loss_at,
     residual_at,
     sigmoid_at,
-    softmax_row,
+    softmax_into,
 )
 from crossent.jit import kernel
-
-BEYOND = 1e-9  # of a probability: what rounding may have moved it below zero by
 
 
 @kernel
@@ -39,14 +44,7 @@ def loss_and_residual(t, y, s):
             total += si * loss_at(ti, yi)
             t[i] = si * residual_at(ti, yi)
     else:
-        for i in range(t.shape[0]):
-            c = np.int64(y[i])
-            tc = t[i, c]
-            top, above = softmax_row(t, t, i)
-            total += s[i] * ((top - tc) + above)
-            for k in range(t.shape[1]):
-                t[i, k] *= s[i]
-            t[i, c] -= s[i]
+        total = classes_loss(t, y, s)
     return total
 
 
@@ -70,24 +68,7 @@ def shifted_residual(z, shift, y, s, r, excess, bend):
         excess[0] += slope
         bend[0, 0] += second
     else:
-        K = z.shape[1]
-        for i in range(z.shape[0]):
-            for k in range(K):
-                r[i, k] = z[i, k] + shift[k]
-            c = np.int64(y[i])
-            rc = r[i, c]
-            top, above = softmax_row(r, r, i)
-            total += s[i] * ((top - rc) + above)
-            for k in range(K):
-                weighted = s[i] * r[i, k]
-                for m in range(K):
-                    bend[k, m] -= weighted * r[i, m]
-                bend[k, k] += weighted
-            for k in range(K):
-                r[i, k] *= s[i]
-            r[i, c] -= s[i]
-            for k in range(K):
-                excess[k] += r[i, k]
+        total = classes_shifted(z, shift, y, s, r, excess, bend)
     return total
 
 
@@ -98,8 +79,7 @@ def curvature_into(z, s, h):
         for i in range(z.size):
             h[i] = s[i] * curvature_at(z[i])
     else:
-        for i in range(z.shape[0]):
-            softmax_row(z, h, i)
+        softmax_into(z, h)
 
 
 @kernel
@@ -168,21 +148,7 @@ def along_line(z, dz, y, s, step):
             slope += s[i] * residual_at(zi, y[i]) * dz[i]
             second += s[i] * curvature_at(zi) * dz[i] * dz[i]
     else:
-        p = np.empty((1, z.shape[1]))
-        for i in range(z.shape[0]):
-            c = np.int64(y[i])
-            for k in range(z.shape[1]):
-                p[0, k] = z[i, k] + step * dz[i, k]
-            zc = p[0, c]
-            top, above = softmax_row(p, p, 0)
-            value += s[i] * ((top - zc) + above)
-            mean, square = 0.0, 0.0
-            for k in range(z.shape[1]):
-                mean += p[0, k] * dz[i, k]
-            for k in range(z.shape[1]):
-                square += p[0, k] * (dz[i, k] - mean) ** 2
-            slope += s[i] * (mean - dz[i, c])
-            second += s[i] * square
+        value, slope, second = classes_along(z, dz, y, s, step)
     return value, slope, second
 
 
@@ -213,29 +179,7 @@ def divergence_to_dual(z, y, s, tau, q, theta, shift):
         if outside:
             return np.inf
     else:
-        row = np.empty((1, z.shape[1]))
-        for i in range(z.shape[0]):
-            c = np.int64(y[i])
-            for k in range(z.shape[1]):
-                row[0, k] = z[i, k]
-            top, above = softmax_row(row, row, 0)
-            mean = 0.0
-            if moved:
-                for k in range(z.shape[1]):
-                    mean += row[0, k] * shift[i, k]
-            part = 0.0
-            for k in range(z.shape[1]):
-                p = row[0, k]
-                change = tau * (q[k] - p)
-                if moved:
-                    change += p * (shift[i, k] - mean)
-                label = 1.0 if k == c else 0.0
-                change += (1.0 - theta) * (label - p - change)
-                if change < -(1.0 + BEYOND) * p:
-                    return np.inf
-                change = max(change, -p)
-                part += divergence_term(p, (z[i, k] - top) - above, p + change)
-            total += s[i] * max(part, 0.0)
+        total = classes_divergence(z, y, s, tau, q, theta, shift)
     return total
 
 
@@ -246,13 +190,8 @@ def conjugate_sum(p, y, s, tau, q):
     if p.ndim == 1:
         for i in range(p.size):
             total += s[i] * conjugate_at(p[i] - y[i] + tau * (q[0] - p[i]), y[i])
-    else:  # of labels that are sure: sum p_new log p_new
-        for i in range(p.shape[0]):
-            own = 0.0
-            for k in range(p.shape[1]):
-                mixed = p[i, k] + tau * (q[k] - p[i, k])
-                own += mixed * log_beside_one(mixed - 1.0, mixed)
-            total += s[i] * own
+    else:
+        total = classes_conjugate(p, s, tau, q)
     return total
 
 
@@ -268,5 +207,4 @@ def probabilities_into(z, p):
             p[i, 0] = other[i]
             p[i, 1] = own[i]
     else:
-        for i in range(z.shape[0]):
-            softmax_row(z, p, i)
+        softmax_into(z, p)

@@ -33,7 +33,7 @@ LEAST_APART = 4
 INTERCEPT_STEPS = 10
 INTERCEPT_HALVINGS = 40
 INTERCEPT_NO_RISE = 1e-12  # of the loss, which its rounding excuses
-INTERCEPT_TOLERANCE = 1e-13  # of the sum of the weights
+INTERCEPT_TOLERANCE = 1e-13  # of the weight of the rarest class
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Objective:
         here = self._shifted(z, shift)
         for _ in range(INTERCEPT_STEPS if self.design.intercept else 0):
             excess = _largest(here.excess)
-            if excess <= INTERCEPT_TOLERANCE * self.total:
+            if excess <= INTERCEPT_TOLERANCE * self.rarest:
                 break
             step = solved(here.bend, here.excess)
             if step is None:  # every row is as sure as numbers can say
@@ -184,6 +184,19 @@ class Objective:
             w, z = w.copy(), z + shift
             w[-1] += shift if w.ndim == 2 else shift[0]
         return w, z, here.r, here.loss
+
+    @cached_property
+    def label_sums(self) -> Array:
+        """The labels' weighted sums: one for two classes, else the weight of each class."""
+        if self.n_classes == 2:
+            return np.array([self.s @ self.y])
+        return np.bincount(self.y, weights=self.s, minlength=self.n_classes).astype(np.float64)
+
+    @cached_property
+    def rarest(self) -> float:
+        """The weight of the class that has the least."""
+        sums = self.label_sums
+        return float(min(sums.min(), self.total - sums.max()))
 
     def adopt(self, point: Point, other: Objective) -> Point:
         """Return another objective's point as one of this, which differs in C and in the penalty alone: no pass."""
@@ -221,10 +234,10 @@ class Objective:
         if self.offset is not None:
             w[-1] = -np.average(self.offset, axis=0, weights=self.s)
         elif self.n_classes == 2:
-            up = float(self.s @ self.y)
+            up = float(self.label_sums[0])
             w[-1] = log(up / (self.total - up)) if 0.0 < up < self.total else 0.0
         else:
-            sums = np.bincount(self.y, weights=self.s, minlength=self.n_classes)
+            sums = self.label_sums
             logs = np.log(sums) if sums.all() else sums * 0.0
             w[-1] = logs - logs.mean()
         return w
