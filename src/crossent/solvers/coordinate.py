@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossent.columns import Columns
 from crossent.design import PRODUCT_SPEED, SMALL, Design, SparseDesign
 from crossent.equations import residual
 from crossent.line import halved_length
@@ -31,6 +30,8 @@ ROUGH = 1e-4  # relative gap that would do there
 LESS = 0.5  # share of the violation, over all columns, to which a step has to come although more were allowed
 INNER = 0.1  # share of the violation, over all columns, that Newton steps on the working set may leave
 INNER_ON_THE_WAY = 0.5  # where the penalty is not yet the one asked for
+ROUNDS = 30  # working sets of little data
+WORST = 0.6  # share of the largest violation that takes a column into one
 NEWTON_STEPS = 20  # of them, before the gradient of all columns is looked at
 STALE = 0.3  # share of the last violation that a step on the last Gram matrix has to undercut, or a new one is due
 MODEL = 0.3  # share of the violation allowed at a point that its model's minimum may have
@@ -86,35 +87,17 @@ class Coordinate:
         self._selection: Selection | None = None
         self._lent: _Lent | None = None
         self._settled: Objective | None = None  # for which all was tried in one call
-        self._columns: Columns | None = None  # all of them, for such calls
 
     def direction(self, objective: Objective, point: Point, target: float, limit: int = 1) -> Step:
         """Return the step to the minimum over the working set, or near it, and X times it."""
         allowed = min(_allowed_violation(objective, point, target), LESS * _violation(objective, point))
         if self._settled is not objective and _is_small(objective):
             self._settled = objective
-            w, z = self._settle(objective, point, allowed)
+            w, z = _settled(objective, point, allowed)
         else:
             start = point if point.w[: objective.design.columns].any() else self._approach(objective, point)
             w, z = self._descend(objective, start, allowed)
         return Step(w - point.w, z - point.z)
-
-    def _settle(self, objective: Objective, point: Point, allowed: float) -> tuple[Array, Array]:
-        """Return coefficients and margins after all that ``_descend`` does, in one call, once for an objective."""
-        design, penalty = objective.design, objective.penalty
-        if self._columns is None:
-            self._columns = design.scaled_columns(np.arange(design.columns), np.ones(design.n))
-        d = design.columns
-        terms = np.stack([penalty.l1[:d], penalty.l2[:d], penalty.low[:d], penalty.high[:d]])
-        offset = np.zeros(design.n) if objective.offset is None else objective.offset
-        w, z, g = point.w.copy(), point.z.copy(), point.gradient[:d].copy()
-        b = w[d:] if design.intercept else np.zeros(1)
-        rounds = settle(
-            *self._columns.arrays, objective.y, objective.s, offset, design.intercept, terms, allowed, SMALL, w[:d], b,
-            z, g,
-        )  # fmt: skip
-        objective.passes += rounds
-        return w, z
 
     def _approach(self, objective: Objective, point: Point) -> Point:
         """Return a point on the way from zero: the optimum of few rows, or for a penalty a few times as strong."""
@@ -217,6 +200,38 @@ def _is_small(objective: Objective) -> bool:
     penalty, columns = objective.penalty, objective.design.columns
     without = (penalty.free | penalty.half_free)[:columns]
     return objective.n_classes == 2 and objective.design.values <= SMALL and not without.any()
+
+
+def _settled(objective: Objective, point: Point, allowed: float) -> tuple[Array, Array]:
+    """Return coefficients and margins after Newton steps on working sets that grow, each in one call."""
+    design, penalty, d = objective.design, objective.penalty, objective.design.columns
+    terms = np.stack([penalty.l1[:d], penalty.l2[:d], penalty.low[:d], penalty.high[:d]])
+    for _ in range(ROUNDS):
+        violation = penalty.violation(point.w, point.gradient)
+        worst = float(violation.max(initial=0.0))
+        if worst <= allowed:
+            break
+        far = WORST * violation[:d].max(initial=0.0)
+        chosen = np.flatnonzero((point.w[:d] != 0.0) | (violation[:d] > far))
+        if len(chosen) * design.n > SMALL:
+            break
+        w, some, z = point.w.copy(), np.append(point.w[chosen], point.w[d:]), point.z.copy()
+        enough, X = max(INNER * worst, allowed), _dense_columns(design, chosen)
+        of_some = np.take(terms, chosen, axis=1)
+        settle(X, objective.y, objective.s, design.intercept, of_some, enough, allowed, some, z)
+        w[chosen], w[d:] = some[: len(chosen)], some[len(chosen) :]
+        moved = objective.at(w)
+        if not moved.value < point.value:
+            break
+        point = moved
+    return point.w, point.z
+
+
+def _dense_columns(design: Design, chosen: NDArray[np.intp]) -> Array:
+    """Return some columns of X as an array."""
+    if isinstance(design, SparseDesign):
+        return np.asarray(design.by_column[:, chosen].toarray(order="C"), dtype=np.float64)
+    return np.asarray(np.take(design.X, chosen, axis=1), dtype=np.float64)  # type: ignore[attr-defined]
 
 
 def _allowed_violation(objective: Objective, point: Point, target: float) -> float:

@@ -1,79 +1,59 @@
-"""Proximal Newton in one compiled call, for data so small that calls cost more than their mathematics.
+"""Proximal Newton on a working set in one compiled call, for data so small that calls cost more than their mathematics.
 
-The method of ``coordinate`` on a Gram matrix, for two classes: a working set, Newton steps on it, the gradient of all
-columns, until no column violates optimality by more than is allowed.
+The method of ``coordinate`` on a Gram matrix, for two classes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from crossent.columns import products_into
-from crossent.jit import kernel, part, row_formula, step
+from crossent.dense import add_gram, add_products, dot_into
+from crossent.jit import kernel, part
 from crossent.line import ROUNDING, SUFFICIENT
 from crossent.margins import along_line, curvature_into, loss_and_residual
-from crossent.solvers.sweeps import descend_gram, distance, violation_of
-from crossent.sparse import vector_add
+from crossent.solvers.sweeps import descend_gram, violation_of
 
-ROUNDS = 30  # working sets
-STEPS = 20  # of Newton's on each
+STEPS = 20  # of Newton's
 SWEEPS = 100  # of a step
-WORST = 0.6  # share of the largest violation that takes a column into the working set
-INNER = 0.1  # share of the violation, over all columns, that steps on the working set may leave
 FORCING = 0.01  # share of the model's violation that a step may leave
 RIDGE = 1e-13  # of a Gram matrix's diagonal
 HALVINGS = 30
 
 
-@row_formula
-def _product(a, b):
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
-
-
-@step
-def _residual(z, y, s, intercept, r):
-    """Write the residual at margins z into r; return the loss, and by how much an intercept is off."""
-    excess = 0.0
+@part
+def _gradient(X, y, s, l2, w, z, r, g):
+    """Write residuals at margins z, and the smooth part's gradient, the intercept's below it; return the loss."""
+    m = X.shape[1]
     for i in range(z.size):
         r[i] = z[i]
     loss = loss_and_residual(r, y, s)
-    for i in range(z.size):
-        excess += r[i]
-    return loss, excess if intercept else 0.0
-
-
-@part
-def _model(T, h, l2, intercept, gram, edge):
-    """Write the model's second derivative, the intercept eliminated, and sums that do so; return their divisor."""
-    m, n = T.shape
-    scaled, total = np.empty(n), 0.0
-    for i in range(n):
-        total += h[i]
+    g[m] = 0.0
     for a in range(m):
-        edge[a] = 0.0
-        for i in range(n):
-            scaled[i] = h[i] * T[a, i]
-            edge[a] += scaled[i]
-        if not intercept:
-            edge[a] = 0.0
-        for b in range(a + 1):
-            gram[a, b] = _product(scaled, T[b]) - edge[a] * edge[b] / total
-            gram[b, a] = gram[a, b]
-        gram[a, a] = max(gram[a, a], 0.0) * (1.0 + RIDGE) + l2[a]
-    return total
+        g[a] = l2[a] * w[a]
+    for i in range(z.size):
+        g[m] += r[i]
+    add_products(X, r, g)
+    return loss
 
 
 @part
-def _length(T, y, s, z, v, shift, w, l1, l2, value, slope, dz):
-    """Write the change dz of the margins; return the first of 1, 1/2, 1/4... at which the objective falls enough."""
-    for i in range(z.size):
-        dz[i] = shift
-    for a in range(v.size):
-        for i in range(z.size):
-            dz[i] += v[a] * T[a, i]
+def _model(X, h, l2, intercept, sums, gram):
+    """Write the model's second derivative into ``gram``, the intercept eliminated by the last row of the sums."""
+    m = X.shape[1]
+    for a in range(sums.shape[0]):
+        for b in range(sums.shape[0]):
+            sums[a, b] = 0.0
+    add_gram(X, h, sums)
+    for a in range(m):
+        for b in range(a + 1):
+            shared = sums[m, a] * sums[m, b] / sums[m, m] if intercept else 0.0
+            gram[a, b] = gram[b, a] = sums[a, b] - shared
+        gram[a, a] = max(gram[a, a], 0.0) * (1.0 + RIDGE) + l2[a]
+
+
+@part
+def _length(y, s, z, dz, w, v, l1, l2, value, slope):
+    """Return the first of 1, 1/2, 1/4... at which the objective falls enough; ``slope`` is that of the loss."""
     t = 1.0
     for halving in range(HALVINGS):
         change = 0.0
@@ -89,79 +69,43 @@ def _length(T, y, s, z, v, shift, w, l1, l2, value, slope, dz):
     return 0.0
 
 
-@part
-def _newton(T, y, s, intercept, l1, l2, low, high, enough, allowed, w, b, z):
-    """Take Newton steps in the coefficients w of the columns T, which hold all rows, and the intercept; all follow."""
-    m, n = T.shape
-    gram, edge, g, pull = np.empty((m, m)), np.empty(m), np.empty(m), np.empty(m)
-    r, h, dz, new, v = np.empty(n), np.empty(n), np.empty(n), np.empty(m), np.empty(m)
+@kernel
+def settle(X, y, s, intercept, terms, enough, allowed, w, z):
+    """Take Newton steps from w, the intercept last, where the margins are z; both follow.
+
+    The rows of ``terms`` are l1, l2, and the lower and upper bounds. Until no violation is above ``enough``; a step
+    leaves none in its model above ``allowed``, or a share of those it found.
+    """
+    (n, m), l1, l2, low, high = X.shape, terms[0], terms[1], terms[2], terms[3]
+    order = 4 * (m // 4 + 1)
+    sums, gram, g, pull = np.empty((order, order)), np.empty((m, m)), np.empty(m + 1), np.empty(m)
+    r, dz, new, v, start = np.empty(n), np.empty(n), np.empty(m), np.empty(m), w[:m]
     for _ in range(STEPS):
-        value, excess = _residual(z, y, s, intercept, r)
-        for a in range(m):
-            g[a] = _product(T[a], r) + l2[a] * w[a]
-        if max(violation_of(g, l1, low, high, w), abs(excess)) <= enough:
+        value, excess = _gradient(X, y, s, l2, w, z, r, g), 0.0
+        if intercept:
+            excess = g[m]
+        if max(violation_of(g, l1, low, high, start), abs(excess)) <= enough:
             return
-        curvature_into(z, s, h)
-        total = _model(T, h, l2, intercept, gram, edge)
-        if total <= 0.0:
+        curvature_into(z, s, r)
+        _model(X, r, l2, intercept, sums, gram)
+        if not sums[m, m] > 0.0:
             return
         for a in range(m):
-            pull[a], new[a] = g[a] - edge[a] * excess / total, w[a]
+            pull[a], new[a] = g[a] - sums[m, a] * excess / sums[m, m], w[a]
         descend_gram(gram, pull, l1, low, high, new, -1.0, allowed, FORCING, SWEEPS)
-        shift = -excess / total
-        slope = 0.0
+        shift, slope = -excess / sums[m, m], 0.0
         for a in range(m):
             v[a] = new[a] - w[a]
-            shift -= edge[a] * v[a] / total
             slope += (g[a] - l2[a] * w[a]) * v[a]
-        t = _length(T, y, s, z, v, shift, w, l1, l2, value, slope + excess * shift, dz)
+            if intercept:
+                shift -= sums[m, a] * v[a] / sums[m, m]
+        dot_into(X, v, shift, dz)
+        t = _length(y, s, z, dz, w, v, l1, l2, value, slope + excess * shift)
         if t == 0.0:
             return
         for a in range(m):
             w[a] = new[a] if t == 1.0 else w[a] + t * v[a]
-        b[0] += t * shift
+        if intercept:
+            w[m] += t * shift
         for i in range(n):
             z[i] += t * dz[i]
-
-
-@kernel
-def settle(indptr, indices, data, y, s, offset, intercept, terms, allowed, largest, w, b, z, g):
-    """Minimise from w, b, where the margins are z and the smooth part has the gradient g; all of them follow.
-
-    The rows of ``terms`` are l1, l2, and the lower and upper bounds. Until no violation is above ``allowed``, or the
-    working set's columns would hold more than ``largest`` values. Return how often all columns were visited.
-    """
-    n, d = z.size, w.size
-    l1, l2, low, high = terms[0], terms[1], terms[2], terms[3]
-    chosen, r, excess = np.empty(d, dtype=np.int64), np.empty(n), 0.0
-    for rounds in range(ROUNDS):
-        worst = violation_of(g, l1, low, high, w)
-        if max(worst, abs(excess)) <= allowed:
-            return rounds
-        m = 0
-        for j in range(d):
-            if w[j] != 0.0 or distance(g[j], l1[j], low[j], high[j], w[j]) > WORST * worst:
-                chosen[m] = j
-                m += 1
-        if m * n > largest:
-            return rounds
-        T, of, v = np.zeros((m, n)), np.empty((4, m)), np.empty(m)
-        for a in range(m):
-            j = chosen[a]
-            vector_add(indptr, indices, data, j, 1.0, T[a])
-            v[a] = w[j]
-            for k in range(4):
-                of[k, a] = terms[k, j]
-        enough = max(INNER * worst, allowed)
-        _newton(T, y, s, intercept, of[0], of[1], of[2], of[3], enough, allowed, v, b, z)
-        for i in range(n):
-            z[i] = offset[i] + b[0]
-        for a in range(m):
-            w[chosen[a]] = v[a]
-            if v[a] != 0.0:
-                vector_add(indptr, indices, data, chosen[a], v[a], z)
-        _, excess = _residual(z, y, s, intercept, r)
-        products_into(indptr, indices, data, r, g)
-        for j in range(d):
-            g[j] += l2[j] * w[j]
-    return ROUNDS
