@@ -39,10 +39,10 @@ FORCING = 0.3  # share of the model's first violation that a step may leave
 SLOW = 0.7  # share of the last violation that a step has to undercut, or the forcing is tightened
 TIGHTENED = 0.3
 LEAST_FORCING = 1e-3
-SWEEPS = 3  # sweeps before conjugate gradients
+SWEEPS = 5  # sweeps before conjugate gradients
 PRODUCTS = 20  # of conjugate gradients
-PRODUCTS_ON_THE_WAY = 10
-DEEPEST = 8  # times as many, once signs stay: what restarts throw away is what makes the last of them the fastest
+PRODUCTS_ON_THE_WAY = 5
+DEEPER, DEEPEST = 3, 16  # times as many, once signs stay: restarts throw away what makes the last ones the fastest
 FEW_SIGNS = 0.003  # share of signs that may change for that
 SOLVED = 0.1  # share of their residual at which they stop
 LEAST_SOLVED = 1e-3  # the same where more is allowed to be left
@@ -187,7 +187,7 @@ class Coordinate:
             solved = min(SOLVED, max(LEAST_SOLVED, allowed / violation))
             v, visited, kept = _sweep(part, point, h, allowed, self._forcing, solved, self._depth * products)
             self._visited = visited / self._depth  # deep ones are few
-            self._depth = min(2 * self._depth, DEEPEST) if kept else (self._depth + 1) // 2
+            self._depth = min(DEEPER * self._depth, DEEPEST) if kept else max(1, self._depth // DEEPER)
         else:
             v, visited = _sweep_classes(part, point, h, allowed, self._forcing)
             self._visited = visited
