@@ -17,7 +17,6 @@ UNSURE = 1e-13  # of a diagonal entry: a pivot that small is rounding
 GRAM_ROWS = 128  # rows that are transposed together for a Gram matrix: of few columns, in the first-level cache
 
 
-@formula
 def block_rows(d):
     """Return how many rows of d columns make a block: a multiple of the rows that ``add_products`` takes together."""
     return 4 * max(1, BLOCK_VALUES // (4 * max(1, d)))
@@ -48,13 +47,13 @@ def add_products(X, r, out):
 
 
 @kernel
-def both_products(X, v, b, bends, a, s, kept, out):
+def both_products(X, v, b, bends, a, s, size, kept, out):
     """Add X.T @ t, and the sum of t below it, to out; return the sum of losses: one read of X.
 
-    t is X @ v + b after what ``margins.Middle`` does to it; kept, unless empty, gets it as it was before.
+    t is X @ v + b after what ``margins.Middle`` does to it, ``size`` rows at a time; kept, unless empty, gets it as it
+    was before.
     """
     n, d = X.shape
-    size = block_rows(d)
     room, loss = np.empty(min(n, size)), 0.0
     for low in range(0, n, size):
         high = min(n, low + size)
@@ -107,19 +106,19 @@ def add_tiles(T, m, out):
                 q0, q1, q2, q3 = q0 + q * t0, q1 + q * t1, q2 + q * t2, q3 + q * t3
                 r0, r1, r2, r3 = r0 + r * t0, r1 + r * t1, r2 + r * t2, r3 + r * t3
                 s0, s1, s2, s3 = s0 + s * t0, s1 + s * t1, s2 + s * t2, s3 + s * t3
-            add_four(out[a, b : b + 4], p0, p1, p2, p3)
-            add_four(out[a + 1, b : b + 4], q0, q1, q2, q3)
-            add_four(out[a + 2, b : b + 4], r0, r1, r2, r3)
-            add_four(out[a + 3, b : b + 4], s0, s1, s2, s3)
+            add_four(out, a, b, p0, p1, p2, p3)
+            add_four(out, a + 1, b, q0, q1, q2, q3)
+            add_four(out, a + 2, b, r0, r1, r2, r3)
+            add_four(out, a + 3, b, s0, s1, s2, s3)
 
 
 @formula
-def add_four(out, a, b, c, d):
-    """Add four numbers to out."""
-    out[0] += a
-    out[1] += b
-    out[2] += c
-    out[3] += d
+def add_four(out, a, b, p, q, r, s):
+    """Add four numbers to row a of out, from column b on."""
+    out[a, b] += p
+    out[a, b + 1] += q
+    out[a, b + 2] += r
+    out[a, b + 3] += s
 
 
 @kernel

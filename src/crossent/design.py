@@ -188,8 +188,9 @@ class DenseDesign(Design):
 
     def _both_products(self, rows: slice, v: Array, middle: Middle) -> tuple[Array, float]:
         out, start, loss = np.zeros(self.columns + 1), v[-1] if self.intercept else 0.0, 0.0
+        size = block_rows(self.columns)
         for b, block in self._plain(rows):
-            loss += both_products(block, v, start, middle.bends, middle.a[b], middle.s[b], middle.kept[b], out)
+            loss += both_products(block, v, start, middle.bends, middle.a[b], middle.s[b], size, middle.kept[b], out)
         return out[: self.width], loss
 
     def tdot(self, r: Array) -> Array:

@@ -6,12 +6,14 @@
     The same over the K entries of one row; its sums may be reordered.
 ``step``, ``part``
     Of one kernel: a step is compiled by itself and inlined wherever the kernel calls it, a part is written into the
-    one place that calls it, which takes far less time to compile. Neither can be called from Python.
+    one place that calls it, which takes far less time to compile.
 ``kernel``
     A loop over arrays. Releases the interpreter lock, is cached on disk, and may reorder its own sums so that they
     vectorise. It copies by loops too: ``a[:] = b`` takes a second to compile, for the message of shapes that differ.
 ``intrinsic``
     Instructions that Python has not; see numba's manual on extending it.
+
+Only kernels can be called from Python: what it takes for that is not compiled for the others.
 
 numba is loaded when the first kernel is called, which takes longer than to score a few rows: until then all these are
 the Python functions that they are written as, and ``uncompiled`` gives them to whoever has little to do. The first call
@@ -41,6 +43,7 @@ Make = Callable[[], Any]
 
 ORDERED = {"contract", "nsz"}
 REASSOCIATED = {"contract", "nsz", "reassoc"}
+INLINED = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 LITTLE = 1 << 16  # innermost steps; Python takes less time for them than numba to be loaded
 
 _lock = threading.RLock()
@@ -51,17 +54,17 @@ _made: dict[Any, Any] = {}  # what has replaced them
 
 def formula(function: F) -> F:
     """Compile a scalar formula that kernels inline; its operations keep the order in which they are written."""
-    return _later(function, _njit(function, forceinline=True, fastmath=ORDERED))
+    return _later(function, _njit(function, fastmath=ORDERED, **INLINED))
 
 
 def row_formula(function: F) -> F:
     """Compile a formula over one short row that kernels inline; its sums are free to vectorise."""
-    return _later(function, _njit(function, forceinline=True, fastmath=REASSOCIATED))
+    return _later(function, _njit(function, fastmath=REASSOCIATED, **INLINED))
 
 
 def step(function: F) -> F:
-    """Compile what a kernel inlines in several places; without the wrappers that Python would need to call it."""
-    return _later(function, _njit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True))
+    """Compile what a kernel inlines in several places."""
+    return _later(function, _njit(function, **INLINED))
 
 
 def part(function: F) -> F:
