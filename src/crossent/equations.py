@@ -194,28 +194,28 @@ def exp_below(top, z):
 def softmax_columns(z, m, room):
     """Replace the first m columns of z, each the margins of an example, by their softmax.
 
-    Examples side by side: then every loop runs along memory, however few the classes. ``room`` is for as many numbers
-    in each of three rows; the first two get log(sum_k exp(z_k)) as the largest z_k and the rest. In one number the rest
-    would be lost beside a large margin: it is the loss of an example that is sure and right.
+    Examples side by side: their exponentials run along memory and so vectorise, however few the classes. ``room`` is
+    for m numbers in each of three rows; it gets log(sum_k exp(z_k)) as the largest z_k and the rest. In one number the
+    rest would be lost beside a large margin: it is the loss of an example that is sure and right.
     """
-    top, others, best = room[0], room[1], room[2]
+    K, top, above, best = z.shape[0], room[0], room[1], room[2]
     for i in range(m):
-        top[i], others[i], best[i] = z[0, i], 0.0, 0.0
-    for k in range(1, z.shape[0]):
+        top[i], best[i], above[i] = z[0, i], 0, 0.0
+        for k in range(1, K):
+            if z[k, i] > top[i]:
+                top[i], best[i] = z[k, i], k
+    for k in range(K):
+        row = z[k]
         for i in range(m):
-            larger = z[k, i] > top[i]
-            top[i] = z[k, i] if larger else top[i]
-            best[i] = k if larger else best[i]
-    for k in range(z.shape[0]):
+            row[i] = exp_below(top[i], row[i])
+    for k in range(K):
         for i in range(m):
-            e = exp_below(top[i], z[k, i])
-            z[k, i] = e
-            others[i] += 0.0 if best[i] == k else e
-    for k in range(z.shape[0]):
+            above[i] += 0.0 if k == best[i] else z[k, i]
+    for k in range(K):
         for i in range(m):
-            z[k, i] /= 1.0 + others[i]
+            z[k, i] /= 1.0 + above[i]
     for i in range(m):
-        others[i] = log_beside_one(others[i], 1.0 + others[i])
+        above[i] = log_beside_one(above[i], 1.0 + above[i])
 
 
 @row_formula
@@ -224,14 +224,6 @@ def turned(z, low, m, t):
     for i in range(m):
         for k in range(z.shape[1]):
             t[k, i] = z[low + i, k]
-
-
-@row_formula
-def turned_back(t, low, m, z):
-    """Write m columns of t into the rows of z, from ``low`` on."""
-    for i in range(m):
-        for k in range(z.shape[1]):
-            z[low + i, k] = t[k, i]
 
 
 @row_formula
@@ -244,7 +236,9 @@ def softmax_into(z, p):
         m = min(n - low, SIDE_BY_SIDE)
         turned(z, low, m, t)
         softmax_columns(t, m, room)
-        turned_back(t, low, m, p)
+        for i in range(m):
+            for k in range(K):
+                p[low + i, k] = t[k, i]
 
 
 # ---------------------------------------------------------------- the public face

@@ -36,7 +36,7 @@ from crossent.solvers.visits import RUN, average, visit, visit_classes
 
 Array = NDArray[np.float64]
 
-EPOCHS_A_STEP = 8  # then the loop looks at the gap and shows progress
+EPOCHS_A_STEP = 12  # then the loop looks at the gap and shows progress
 TRIAL = 2  # epochs before the pace is judged
 PATIENCE = 30  # epochs to come for which conjugate gradients would need as long, were a visit free but for its values
 VISIT = 8  # values that could be visited in the time that a row's exponential and its jump take
@@ -181,7 +181,7 @@ class _Ascent:
         if len(self.gaps) < 2:
             return False
         before, now = self.gaps[-2:]
-        return now <= 0.5 * target or now * now <= 0.5 * target * before
+        return now <= 0.5 * target or now * now <= 0.3 * target * before
 
     def _quick(self, target: float) -> bool:
         epochs = min(2, len(self.gaps) - 1)

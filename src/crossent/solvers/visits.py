@@ -87,22 +87,23 @@ def _classes_share(u, p, z):
 
 
 @row_formula
-def _classes_meet(u, p, target, stiffness):
+def _classes_meet(u, p, target, stiffness, missing, share):
     """Solve u + stiffness softmax(u) = target, but for what all classes share, from u, in place; p is softmax(u).
 
     By Newton's method: u moves by (e - lambda) / (1 + stiffness p), e what is missing, and lambda such that p keeps
-    its sum, to first order; the softmax itself sees to the rest.
+    its sum, to first order; the softmax itself sees to the rest. The last two arguments are room.
     """
     for _ in range(MOST_STEPS):
         weight, mean = 0.0, 0.0
         for k in range(p.size):
-            h = p[k] / (1.0 + stiffness * p[k])
-            weight += h
-            mean += h * (target[k] - u[k] - stiffness * p[k])
+            share[k] = 1.0 / (1.0 + stiffness * p[k])
+            missing[k] = target[k] - u[k] - stiffness * p[k]
+            weight += p[k] * share[k]
+            mean += p[k] * share[k] * missing[k]
         mean /= weight
         largest, top = 0.0, -np.inf
         for k in range(p.size):
-            step = (target[k] - u[k] - stiffness * p[k] - mean) / (1.0 + stiffness * p[k])
+            step = (missing[k] - mean) * share[k]
             u[k] += step
             largest = max(largest, abs(step))
             top = max(top, u[k])
@@ -110,10 +111,8 @@ def _classes_meet(u, p, target, stiffness):
         for k in range(p.size):
             p[k] = exp_minus_roughly(top - u[k])
             total += p[k]
-        above = top + np.log(total)
         for k in range(p.size):
-            u[k] -= above
-            p[k] /= total
+            p[k] *= 1.0 / total
         if largest <= SETTLED:
             break
 
@@ -122,7 +121,7 @@ def _classes_meet(u, p, target, stiffness):
 def visit_classes(indptr, indices, data, s, squares, starts, u, p, w, beta, halves):
     """Visit the rows of some runs, of K classes; return their share of the duality gap as met on the way."""
     gap, last, K = 0.0, w.shape[0] - 1, w.shape[1]
-    z, delta = np.empty(K), np.empty(K)
+    z, delta, missing, share = np.empty(K), np.empty(K), np.empty(K), np.empty(K)
     for start in starts:
         for i in range(start, min(start + RUN, s.size)):
             for k in range(K):
@@ -133,7 +132,7 @@ def visit_classes(indptr, indices, data, s, squares, starts, u, p, w, beta, halv
             for k in range(K):
                 delta[k] = p[i, k]
                 z[k] += stiffness * p[i, k]
-            _classes_meet(u[i], p[i], z, stiffness)
+            _classes_meet(u[i], p[i], z, stiffness, missing, share)
             for k in range(K):
                 delta[k] = halves * s[i] * (delta[k] - p[i, k])
                 w[last, k] += beta * delta[k]
