@@ -136,8 +136,8 @@ def test_order_of_rows_and_columns_does_not_matter(solver):
 @pytest.mark.parametrize("solver", SMOOTH)
 def test_same_bits_for_any_number_of_threads(solver):
     rng = np.random.default_rng(6)
-    X = rng.normal(size=(20000, 20))
-    y = (rng.random(20000) < 0.4).astype(float)
+    X = rng.normal(size=(60_000, 20))  # enough for dual ascent to have two copies of w
+    y = (rng.random(60_000) < 0.4).astype(float)
     one, many = (fit(X, y, solver=solver, n_jobs=n) for n in (1, 3))
     assert np.array_equal(one.coef, many.coef)
     assert np.array_equal(one.intercept, many.intercept)

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.blocks import run, split
-from crossent.design import SMALL
 from crossent.equations import sigmoid, softmax
 from crossent.objective import DualPoint, Objective, Point, Step, solved
 from crossent.solvers.newton_cg import NewtonCG
@@ -40,7 +39,8 @@ EPOCHS_A_STEP = 12  # then the loop looks at the gap and shows progress
 TRIAL = 2  # epochs before the pace is judged
 PATIENCE = 30  # epochs to come for which conjugate gradients would need as long, were a visit free but for its values
 VISIT = 8  # values that could be visited in the time that a row's exponential and its jump take
-HALVES = 2  # of the rows, where there are values enough for two threads
+HALVES = 2  # of the rows, where there is work enough for two threads
+TWO_COPIES = 1 << 21  # of a pass's multiply-adds, below which to wait for a thread costs what it saves
 MEETINGS = 2  # of both copies of w in an epoch
 AVERAGED = 1 << 16  # of their values at a time, by each thread
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
@@ -117,7 +117,8 @@ class _Ascent:
         self.p = self.labels + share * residual
         self.u = _natural(self.labels, share * residual)
         # the last is the intercept
-        self.w = np.zeros((HALVES if design.values >= SMALL else 1, design.columns + 1, *objective.shape[1:]))
+        copies = HALVES if objective.pass_work >= TWO_COPIES else 1
+        self.w = np.zeros((copies, design.columns + 1, *objective.shape[1:]))
         self.w[:, : design.columns] = -share * gradient[: design.columns]
         self.centre = self.w[0, -1].copy()
         if design.intercept:
