@@ -104,6 +104,8 @@ class Penalty:
 
     def conjugate(self, u: Array) -> float:
         """Return the largest of u w - penalty(w) over all w, for a dual feasible u."""
+        if self.smooth:
+            return 0.5 * float(np.vdot(u * self._inverse, u))
         best = self._maximiser(u)
         return float((u * best).sum()) - self.value(best)
 
