@@ -11,7 +11,7 @@ take scalars or arrays and return float64.
 from __future__ import annotations
 
 from decimal import Decimal
-from math import factorial, log, log1p
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -163,9 +163,8 @@ def conjugate_at(r, y):
     """L*(r) = p log p + (1 - p) log(1 - p) with p = y + r in [0, 1]; infinite outside."""
     p, q = y + r, (1.0 - y) - r
     m = p if p <= q else q
-    if m < 0.0:
-        return np.inf
-    return (m * log(m) if m > 0.0 else 0.0 * m) + (1.0 - m) * log1p(-m)
+    value = m * log_beside_one(m - 1.0, m) + (1.0 - m) * log_beside_one(-m, 1.0 - m)
+    return np.inf if m < 0.0 else value
 
 
 @formula

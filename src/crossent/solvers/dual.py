@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossent.blocks import run, split
-from crossent.equations import sigmoid, softmax
+from crossent.margins import loss_and_residual
 from crossent.objective import DualPoint, Objective, Point, Step, solved
 from crossent.solvers.newton_cg import NewtonCG
 from crossent.solvers.visits import RUN, average, visit, visit_classes
@@ -112,7 +112,8 @@ class _Ascent:
         self.beta = max(INTERCEPT_SHARE * float(self.squares.mean()), least) if design.intercept else 0.0
         gradient = point.loss_gradient
         self.labels = _labels(objective)
-        residual = (sigmoid(point.z) if objective.n_classes == 2 else softmax(point.z)) - self.labels
+        residual = point.z.copy()
+        loss_and_residual(residual, objective.y, np.ones(design.n))
         share = self._best_share(residual, gradient[: design.columns])
         self.p = self.labels + share * residual
         self.u = _natural(self.labels, share * residual)
