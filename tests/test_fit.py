@@ -16,6 +16,7 @@ from crossent.errors import CrossentError
 from crossent.fit import fit, penalised_objective, take_step
 from crossent.objective import Step
 from crossent.solvers import SOLVERS
+from crossent.solvers.visits import visit_classes
 from problems import STORAGES, labels, problem_set, random_problem
 
 PROBLEMS = problem_set()
@@ -281,6 +282,22 @@ def test_sparse_rows_of_length_one_take_fewer_passes_and_any_number_of_threads(K
     assert one.certificate.passes < newton.passes
     np.testing.assert_array_equal(one.coef, two.coef)
     np.testing.assert_array_equal(one.intercept, two.intercept)
+
+
+@pytest.mark.parametrize("stiffness", [1.0, 10.0, 100.0, 1e4])
+def test_a_row_of_many_classes_meets_its_margins_however_stiff(stiffness):
+    """Of one row's own problem, little is left after two visits, wherever it begins."""
+    rng = np.random.default_rng(0)
+    row = np.array([0, 1]), np.zeros(1, np.int32), np.ones(1)
+    one, first = np.ones(1), np.zeros(1, np.intp)
+    for _ in range(50):
+        others = stiffness * rng.normal(size=20)
+        p = rng.dirichlet(np.full(20, 0.05))[None] + 1e-30
+        p /= p.sum()
+        u, w = np.log(p), np.stack([others - stiffness * p[0], np.zeros(20)]) / np.sqrt(stiffness)
+        data = np.full(1, np.sqrt(stiffness))
+        gaps = [visit_classes(row[0], row[1], data, one, data**2, first, u, p, w, 0.0, 1) for _ in range(4)]
+        assert gaps[-1] <= 1e-6 * stiffness
 
 
 def test_max_iter_is_said():

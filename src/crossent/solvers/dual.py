@@ -188,7 +188,7 @@ class _Ascent:
     def _quick(self, target: float) -> bool:
         epochs = min(2, len(self.gaps) - 1)
         pace = np.log(max(self.gaps[-1 - epochs], np.finfo(float).tiny) / self.gaps[-1]) / epochs
-        return bool(pace * self.patience >= np.log(self.gaps[-1] / target))
+        return bool(pace * self.patience >= np.log(self.gaps[-1] / (0.5 * target)))  # what is close
 
     def dual_point(self, objective: Objective) -> DualPoint:
         """Return a dual point: the rows' probabilities, after some moved so that with an intercept they balance."""

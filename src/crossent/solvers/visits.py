@@ -91,7 +91,8 @@ def _classes_meet(u, p, target, stiffness, missing, share):
     """Solve u + stiffness softmax(u) = target, but for what all classes share, from u, in place; p is softmax(u).
 
     By Newton's method: u moves by (e - lambda) / (1 + stiffness p), e what is missing, and lambda such that p keeps
-    its sum, to first order; the softmax itself sees to the rest. The last two arguments are room.
+    its sum, to first order; the softmax itself sees to the rest. Far upwards the step is the same in p, which does
+    not go beyond, as that in u would: log p + stiffness p is concave in p. The last two arguments are room.
     """
     for _ in range(MOST_STEPS):
         weight, mean = 0.0, 0.0
@@ -104,8 +105,8 @@ def _classes_meet(u, p, target, stiffness, missing, share):
         largest, top = 0.0, -np.inf
         for k in range(p.size):
             step = (missing[k] - mean) * share[k]
-            u[k] += step
             largest = max(largest, abs(step))
+            u[k] += np.log(1.0 + step) if step > SETTLED else step
             top = max(top, u[k])
         total = 0.0
         for k in range(p.size):
