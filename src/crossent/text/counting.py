@@ -21,7 +21,7 @@ from crossent.text.interning import (
     symbols_lack,
 )
 from crossent.text.raw import borrowed
-from crossent.text.tokens import BATCH, Analysis, is_ngram, ngram, scratch_for, split, with_room
+from crossent.text.tokens import BATCH, Analysis, is_ngram, ngram, plain, scratch_for, split, with_room
 
 _ZERO, _ONE = np.int64(0), np.int64(1)  # typed: numba compiles what is called with a literal twice
 
@@ -31,7 +31,7 @@ def code(block: Block, analysis: Analysis, symbols: Symbols, ngrams: Ngrams) -> 
 
     The tables grow as needed. A document for which they prove too small is begun again.
     """
-    data, offsets = block
+    data, offsets = plain(block, analysis)
     scratch = scratch_for(offsets, analysis.mode)
     pieces = []
     while True:

@@ -17,7 +17,7 @@ from crossent.text.counting import code_documents
 from crossent.text.documents import Block
 from crossent.text.hashing import hash_documents
 from crossent.text.rows import NO_NORM, count_columns, keep_columns, weigh
-from crossent.text.tokens import Analysis, scratch_for
+from crossent.text.tokens import Analysis, plain, scratch_for
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
@@ -77,6 +77,7 @@ def look_up(blocks: Iterable[Block], analysis: Analysis, vocabulary: Vocabulary,
     tables = vocabulary.tables
 
     def count(block: Block) -> Rows:
+        block = plain(block, analysis)
         stream, ends, _ = code_documents(*block, analysis, *tables, scratch_for(block.offsets, analysis.mode), False)
         columns = vocabulary.symbol_columns, vocabulary.ngram_columns
         return count_columns(stream, ends, np.ones(len(ends), np.bool_), *columns, vocabulary.n_columns, 0, _NONE)
@@ -88,6 +89,7 @@ def hashed(blocks: Iterable[Block], analysis: Analysis, n_features: int, alterna
     """Count the n-grams by the hash of their bytes."""
 
     def count(block: Block) -> Rows:
+        block = plain(block, analysis)
         stream, ends = hash_documents(
             *block, analysis, scratch_for(block.offsets, analysis.mode), n_features, alternate_sign
         )

@@ -6,19 +6,19 @@ the symbols from i to the end of its stretch: n-grams do not reach across stretc
 """
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossent.jit import kernel, part, step
+from crossent.text.documents import Block
 from crossent.text.interning import FIND, Symbols, intern, low_bytes
 from crossent.text.raw import PADDING, borrowed, load64, ones, store64, trailing_zeros
 from crossent.text.unicode import (
     CAPITAL_SIGMA,
     COMBINING_DOT,
     DOTTED_I,
-    NOT_ASCII,
     SPACE,
     WORD,
     Unicode,
@@ -98,6 +98,43 @@ def with_room(stream, used, more):
     for i in range(used):
         longer[i] = stream[i]
     return longer
+
+
+def plain(block: Block, analysis: Analysis) -> Block:
+    """Return documents as :func:`split` takes them: as they are, unless their words are not all ASCII."""
+    data, offsets = block
+    begin, end = int(offsets[0]), int(offsets[-1])
+    if analysis.stops is None or data[begin:end].max(initial=0) < 128:
+        return block
+    out, ends = np.empty(2 * (end - begin), np.uint8), np.zeros_like(offsets)  # two bytes become three at most
+    _write_plain(data, offsets, analysis.unicode, out, ends)
+    out.flags.writeable = False  # as other documents: for another type of array, kernels would be compiled once more
+    return Block(out, ends)
+
+
+@kernel
+def _write_plain(data, offsets, unicode, out, ends):
+    """Write documents in which all that is not ASCII is of a word, and in lower case if asked; the rest are blanks."""
+    o = _ZERO
+    for d in range(len(ends) - 1):
+        begin, end = offsets[d], offsets[d + 1]
+        i = begin
+        while i < end:
+            if data[i] < 128:
+                out[o] = data[i]
+                o += 1
+                i += 1
+                continue
+            c, size = code_point(data, i, end)
+            entry = entry_of(unicode, c)
+            if c == DOTTED_I and unicode.lower:  # then a combining dot, which is no word character
+                o = write(out, write(out, o, _SMALL_I), np.int64(BLANK))
+            elif entry & WORD:
+                o = write(out, o, _lower(unicode, entry, c, data, begin, i, end))
+            else:
+                o = write(out, o, np.int64(BLANK))
+            i += size
+        ends[d + 1] = o
 
 
 @kernel
@@ -194,34 +231,34 @@ def _find_edges(is_word, size, edges):
 
 @part
 def _words(data, begin, end, analysis, scratch):
-    """Copy the words between the edges in the bits of ``is_word``; what is not ASCII is looked at again."""
+    """Copy the words between the edges in the bits of ``is_word``. The document is plain, but for ASCII capitals."""
     folded, out, starts, edges = scratch.folded, scratch.out, scratch.starts, scratch.edges
     wide = _fold(data, begin, end - begin, analysis.unicode.lower, folded, scratch.is_word)
     n = start = _ZERO
     starts[0] = 0
     for k in range(0, _find_edges(scratch.is_word, end - begin, edges), 2):
-        first, chars = edges[k], edges[k + 1] - edges[k]
-        if wide != 0 and _is_wide(folded, first, chars):
-            n = _wide_words(data, begin, end, begin + first, begin + first + chars, analysis, scratch, n)
-            start = starts[n]
-        else:
-            store64(out, start, load64(folded, first))
-            store64(out, start + 8, load64(folded, first + 8))
-            if chars > 16:
-                for i in range(16, chars, 8):
-                    store64(out, start + i, load64(folded, first + i))
-            kept = _ends(out, starts, n, start, chars, chars, analysis)
-            n += kept
-            start = start + chars + 1 if kept else start  # not read from starts[n]: that takes longer than the rest
+        first = edges[k]
+        size = edges[k + 1] - first
+        store64(out, start, load64(folded, first))
+        store64(out, start + 8, load64(folded, first + 8))
+        if size > 16:
+            for i in range(16, size, 8):
+                store64(out, start + i, load64(folded, first + i))
+        chars = size if wide == 0 else _characters_of(folded, first, size)
+        kept = _ends(out, starts, n, start, size, chars, analysis)
+        n += kept
+        start = start + size + 1 if kept else start  # not read from starts[n]: that takes longer than the rest
     return n
 
 
 @step
-def _is_wide(folded, first, size):
-    every = np.uint64(0)
+def _characters_of(text, first, size):
+    """Return how many bytes of UTF-8 begin a character: all but those that are 10 in their highest bits."""
+    n = size
     for i in range(0, size, 8):
-        every |= low_bytes(load64(folded, first + i), size - i)
-    return every & _HIGH_BITS != 0
+        word = low_bytes(load64(text, first + i), size - i)
+        n -= ones(word & ~(word << np.uint64(1)) & _HIGH_BITS)
+    return n
 
 
 @step
@@ -232,39 +269,6 @@ def _ends(out, starts, n, start, size, chars, analysis):
     starts[n + 1] = end + 1
     is_stop = analysis.stops.used[0] > 0 and intern(analysis.stops, out, start, end, FIND) >= 0
     return np.int64(chars >= analysis.min_chars) & np.int64(not is_stop)
-
-
-@step
-def _wide_words(data, begin, end, first, last, analysis, scratch, n):
-    """Append the words of data[first:last], which stands in the document data[begin:end]."""
-    unicode, out, starts = analysis.unicode, scratch.out, scratch.starts
-    chars = _ZERO
-    o = starts[n]
-    i = first
-    while i <= last:
-        byte = unicode.word[data[i]] if i < last else np.uint8(0)
-        if byte > NOT_ASCII:
-            out[o] = byte
-            o += 1
-            chars += 1
-            i += 1
-            continue
-        if byte == NOT_ASCII:
-            c, size = code_point(data, i, last)
-            entry = entry_of(unicode, c)
-            i += size
-            if entry & WORD:
-                chars += 1
-                if c != DOTTED_I or not unicode.lower:
-                    o = write(out, o, _lower(unicode, entry, c, data, begin, i - size, end))
-                    continue
-                o = write(out, o, _SMALL_I)  # then a combining dot, which is no word character
-        else:
-            i += 1
-        n += _ends(out, starts, n, starts[n], o - starts[n], chars, analysis)
-        o = starts[n]
-        chars = _ZERO
-    return n
 
 
 @step

@@ -21,18 +21,16 @@ IGNORABLE = 1 << 24  # skipped when a capital sigma looks for the letters around
 
 CAPITAL_SIGMA, SMALL_SIGMA, FINAL_SIGMA = 0x3A3, 0x3C3, 0x3C2
 DOTTED_I, COMBINING_DOT = 0x130, 0x307  # the one code point that str.lower turns into two: i, combining dot
-NOT_ASCII = 1
 _PAGE = 256
 _CODE_POINTS = 0x110000
 _LETTERS = np.r_[0:0x20000, 0xE0000:0xE1000]  # every code point with case, or ignored by case, is in these planes
 
 
 class Unicode(NamedTuple):
-    """The entry of code point c is ``entries[pages[c >> 8], c & 255]``; ``word`` serves the word tokenizer."""
+    """The entry of code point c is ``entries[pages[c >> 8], c & 255]``."""
 
     pages: NDArray[np.uint16]
     entries: NDArray[np.uint32]
-    word: NDArray[np.uint8]  # byte -> its (lower-case) word byte; 0: no word byte; NOT_ASCII: ask the entries
     lower: bool
 
 
@@ -46,13 +44,11 @@ def tables(lower: bool) -> Unicode:
     entry = (lowered - points) & LOWER | WORD * word[lowered] | SPACE * space
     if lower:
         entry |= _case(points)
-    ascii_word = np.full(_PAGE, NOT_ASCII, np.uint8)
-    ascii_word[:128] = np.where(entry[:128] & WORD, lowered[:128], 0)
     numbers: dict[bytes, int] = {}
     rows = entry.astype(np.uint32).reshape(-1, _PAGE)
     pages = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows], np.uint16)
     entries = np.frombuffer(bytearray().join(numbers), np.uint32).reshape(-1, _PAGE)
-    return Unicode(pages, entries, ascii_word, lower)
+    return Unicode(pages, entries, lower)
 
 
 def _lowered(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
