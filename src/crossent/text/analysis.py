@@ -74,7 +74,8 @@ def _analysis(
         min_chars,
         int(ngram_range[0]),
         int(ngram_range[1]),
-        tables(lower),
+        lower,
+        None if mode == WORDS else tables(lower),
         _symbols(words) if mode == WORDS else None,
     )
 

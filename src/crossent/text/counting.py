@@ -59,7 +59,7 @@ def code_documents(data, offsets, analysis, symbols, ngrams, scratch, learn):
     lack = np.zeros(3, np.int64)
     used = np.int64(0)
     for d in range(len(ends)):
-        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.stops, scratch)
+        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.unicode, analysis.stops, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
             stream = with_room(stream, used, n)
             for first in range(0, n, BATCH):

@@ -54,7 +54,7 @@ def hash_documents(data, offsets, analysis, scratch, n_features, alternate_sign)
     ends = np.empty(len(offsets) - 1, np.int64)
     used = np.int64(0)
     for d in range(len(ends)):
-        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.stops, scratch)
+        n = split(data, offsets[d], offsets[d + 1], analysis, analysis.unicode, analysis.stops, scratch)
         for length in range(1, min(n, analysis.max_n) + 1):
             stream = with_room(stream, used, n)
             used = _hash_ngrams(

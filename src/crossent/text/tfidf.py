@@ -19,7 +19,6 @@ from crossent.text.interning import empty_symbols
 from crossent.text.rows import L2
 from crossent.text.shares import Words
 from crossent.text.tokens import WORDS, Analysis
-from crossent.text.unicode import tables
 from crossent.text.vocabulary import Vocabulary
 
 Array = NDArray[Any]
@@ -55,7 +54,7 @@ class SavedTfidf:
 
     @cached_property
     def _analysis(self) -> Analysis:
-        return Analysis(WORDS, 2, 1, 2, tables(True), empty_symbols())
+        return Analysis(WORDS, 2, 1, 2, True, None, empty_symbols())
 
     def transform(self, texts: Any) -> sp.csr_matrix:
         """Return the matrix of texts (str, or an Arrow column). Costs one pass over them."""

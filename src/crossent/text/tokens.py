@@ -6,7 +6,7 @@ the symbols from i to the end of its stretch: n-grams do not reach across stretc
 """
 
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from crossent.text.unicode import (
     entry_of,
     lower,
     lower_sigma,
+    tables,
     write,
 )
 
@@ -48,8 +49,9 @@ class Analysis(NamedTuple):
     min_chars: int  # of a word
     min_n: int
     max_n: int
-    unicode: Unicode
-    stops: Symbols | None  # None: symbols are characters, and what is for words is not compiled
+    lower: bool
+    unicode: Unicode | None  # for characters; None: symbols are words, and what is for characters is not compiled
+    stops: Symbols | None  # for words; None: symbols are characters
 
 
 class Scratch(NamedTuple):
@@ -107,7 +109,7 @@ def plain(block: Block, analysis: Analysis) -> Block:
     if analysis.stops is None or data[begin:end].max(initial=0) < 128:
         return block
     out, ends = np.empty(2 * (end - begin), np.uint8), np.zeros_like(offsets)  # two bytes become three at most
-    _write_plain(data, offsets, analysis.unicode, out, ends)
+    _write_plain(data, offsets, tables(analysis.lower), out, ends)
     out.flags.writeable = False  # as other documents: for another type of array, kernels would be compiled once more
     return Block(out, ends)
 
@@ -115,11 +117,17 @@ def plain(block: Block, analysis: Analysis) -> Block:
 @kernel
 def _write_plain(data, offsets, unicode, out, ends):
     """Write documents in which all that is not ASCII is of a word, and in lower case if asked; the rest are blanks."""
-    o = _ZERO
+    data, out, o = borrowed(data), borrowed(out), _ZERO
     for d in range(len(ends) - 1):
         begin, end = offsets[d], offsets[d + 1]
         i = begin
         while i < end:
+            while i + 8 <= end and load64(data, i) & _HIGH_BITS == 0:
+                store64(out, o, load64(data, i))
+                o += 8
+                i += 8
+            if i == end:
+                break
             if data[i] < 128:
                 out[o] = data[i]
                 o += 1
@@ -138,15 +146,16 @@ def _write_plain(data, offsets, unicode, out, ends):
 
 
 @kernel
-def split(data, begin, end, analysis, stops, scratch):
+def split(data, begin, end, analysis, unicode, stops, scratch):
     """Write the symbols of data[begin:end] into the scratch; return how many there are."""
     data, analysis, scratch = borrowed(data), borrowed(analysis), borrowed(scratch)
-    if stops is not None:  # known when this is compiled
+    n = _ZERO
+    if stops is not None:  # what is None is known when this is compiled
         n = _words(data, begin, end, analysis, scratch)
-    elif analysis.mode == CHARACTERS:
+    if unicode is not None:
+        if analysis.mode != CHARACTERS:
+            return _characters_in_words(data, begin, end, analysis.unicode, scratch)
         n = _characters(data, begin, end, analysis.unicode, scratch)
-    else:
-        return _characters_in_words(data, begin, end, analysis.unicode, scratch)
     for i in range(n):
         scratch.room[i] = n - i
     return n
@@ -233,7 +242,7 @@ def _find_edges(is_word, size, edges):
 def _words(data, begin, end, analysis, scratch):
     """Copy the words between the edges in the bits of ``is_word``. The document is plain, but for ASCII capitals."""
     folded, out, starts, edges = scratch.folded, scratch.out, scratch.starts, scratch.edges
-    wide = _fold(data, begin, end - begin, analysis.unicode.lower, folded, scratch.is_word)
+    wide = _fold(data, begin, end - begin, analysis.lower, folded, scratch.is_word)
     n = start = _ZERO
     starts[0] = 0
     for k in range(0, _find_edges(scratch.is_word, end - begin, edges), 2):
