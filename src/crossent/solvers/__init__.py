@@ -41,9 +41,7 @@ SOLVERS: dict[str, type[Solver]] = {
 }
 
 CG_PASSES = 20  # passes of a Newton step by conjugate gradients, about
-CALL = (
-    10_000  # multiply-adds of a pass in the time of calling it at all, some ten microseconds: tiny data are all calls
-)
+CALL = 10_000  # multiply-adds of a pass in the time of a call, some ten microseconds: tiny data are all calls
 LARGEST_HESSIAN = 4000
 
 
@@ -64,11 +62,10 @@ def choose(objective: Objective, asked: str = "auto") -> str:
     if asked != "auto":
         return asked
     design = objective.design
-    if suits_dual and design.n <= design.columns:
-        return "dual"
-    many_columns = "dual" if suits_dual and isinstance(design, SparseDesign) else "newton-cg"
     order = int(np.prod(objective.shape))
-    if order > LARGEST_HESSIAN:
-        return many_columns
-    cholesky = objective.hessian_work + CALL * objective.n_classes + order**3 / 3 / PRODUCT_SPEED
-    return "cholesky" if cholesky <= CG_PASSES * (objective.pass_work + 2 * CALL) else many_columns
+    if order <= LARGEST_HESSIAN:
+        cholesky = objective.hessian_work + CALL * objective.n_classes + order**3 / 3 / PRODUCT_SPEED
+        if cholesky <= CG_PASSES * (objective.pass_work + 2 * CALL):
+            return "cholesky"
+    wide_or_sparse = design.n <= design.columns or isinstance(design, SparseDesign)
+    return "dual" if suits_dual and wide_or_sparse else "newton-cg"
