@@ -67,8 +67,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     random_state : int or RandomState, optional
         Without effect: nothing is random.
     solver : str, default='auto'
-        'auto' chooses by the shape of the data; 'cholesky', 'newton-cg' and 'coordinate' name a method. Scikit-learn's
-        names are hints: 'newton-cholesky' is 'cholesky', the others are 'auto'. Every penalty, any number of classes.
+        'auto' chooses by the shape of the data; 'cholesky', 'newton-cg', 'dual' and 'coordinate' name a method.
+        Scikit-learn's names are hints: 'newton-cholesky' is 'cholesky', the others are 'auto'. Every penalty, any
+        number of classes.
     max_iter : int, default=100
     verbose : int, default=0
         Positive: print iteration, objective and gap at every step.

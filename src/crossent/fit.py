@@ -14,7 +14,7 @@ from crossent.blocks import quiet_blas
 from crossent.certificate import Certificate, DualBound, Outcome
 from crossent.design import as_design
 from crossent.errors import CrossentError
-from crossent.line import take_step
+from crossent.line import ROUNDING, take_step
 from crossent.objective import Objective, Point
 from crossent.solvers import SOLVERS, Solver, choose
 from crossent.terms import as_terms, penalised_objective
@@ -22,7 +22,6 @@ from crossent.watch import Watch
 
 Array = NDArray[np.float64]
 
-ROUNDING = 1e-13  # of the objective
 SAMPLE_TOL = 1e-3  # nearer, the sample's optimum is no nearer to that of all rows
 SAMPLE_STEPS = 10
 
@@ -112,8 +111,9 @@ def fit(
     n_jobs : int, optional
         Threads; all cores by default. Results are the same bits for any number.
     on_step : callable, optional
-        Called with a ``Progress`` at every step; ends the fit there when it returns something true. A
-        KeyboardInterrupt, also in it, ends the fit with the best weights.
+        Called with a ``Progress`` at every step, which are then taken one by one, so that last digits may differ; ends
+        the fit there when it returns something true. A KeyboardInterrupt, also in it, ends the fit with the best
+        weights.
     dtype : float64 or float32
         Type of the coefficients. The certificate is of the rounded ones.
 

@@ -88,11 +88,6 @@ def kernel(function: F) -> F:
     return _cached(function, REASSOCIATED)
 
 
-def exact_kernel(function: F) -> F:
-    """Compile as :func:`kernel` does, but keep every operation in its written order."""
-    return _cached(function, ORDERED)
-
-
 def rounded_kernel(function: F) -> F:
     """Compile as :func:`kernel` does, each operation rounded as written, unfused: the bits of a plain C program."""
     return _cached(function, set())

@@ -6,9 +6,10 @@ that p' rises. At a fixed point u = z for all rows, which is the optimum; every 
 bounds the optimum from below. With K classes a row has K probabilities, softmax(u), and as many columns of w; a visit
 moves them all. What one row does is in ``visits.py``.
 
-Two threads take half of the rows each, drawn anew for every epoch, and each its own copy of w, in which its moves count
-double: as if the other half, which it does not see, moved w as it does. The mean of both copies is the true w again.
-Drawn once, the halves would settle against each other, and slowly; drawn anew they need no more epochs than one thread.
+Where there is work enough, two threads take half of the rows each, drawn anew for every epoch, and each its own copy of
+w, in which its moves count double: as if the other half, which it does not see, moved w as it does. The mean of both
+copies is the true w again. Drawn once, the halves would settle against each other, and slowly; drawn anew they need
+hardly more epochs than one thread.
 
 The intercept is unpenalised, which the dual states as a sum over all rows. So it gets a penalty after all, towards
 where it stands, (b - b_k)^2 / (2 beta), and b_k follows after each epoch (the proximal point method): the rows hold
@@ -56,8 +57,8 @@ CLAIMS = 3  # times the ascent may think itself done and be wrong
 class DualAscent:
     """Epochs of dual coordinate ascent while they are quick, then steps of Newton-CG from where they led.
 
-    An epoch is one pass over X, on one thread: short runs of rows in random order, so that a file sorted by class does
-    as well as any other.
+    An epoch is one pass over X: short runs of rows in random order, so that a file sorted by class does as well as any
+    other.
     """
 
     name = "dual"

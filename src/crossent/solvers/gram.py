@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 RIDGE = 1e-13  # of a Gram matrix's diagonal: what is singular must not look, rounded, as if it fell without end
 RANK = 1e-12  # share of the largest eigenvalue below which one is rounding's
-SUPPORT_RIDGE = 1e-9  # of it on the support
+SUPPORT_RIDGE = 1e-9  # of the diagonal on the support
 SWEEPS = 30  # before the system is solved on the support
 ROUNDS = 50  # of both
 FORCING = 0.01  # share of the first violation that may be left: exactness costs less here

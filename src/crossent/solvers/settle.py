@@ -11,12 +11,12 @@ from crossent.dense import add_gram, add_products, dot_into
 from crossent.jit import kernel, part
 from crossent.line import ROUNDING, SUFFICIENT
 from crossent.margins import along_line, curvature_into, loss_and_residual
+from crossent.solvers.gram import RIDGE
 from crossent.solvers.sweeps import descend_gram, violation_of
 
 STEPS = 20  # of Newton's
 SWEEPS = 100  # of a step
 FORCING = 0.01  # share of the model's violation that a step may leave
-RIDGE = 1e-13  # of a Gram matrix's diagonal
 HALVINGS = 30
 
 
