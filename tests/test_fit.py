@@ -268,6 +268,24 @@ def test_dual_ascent_begins_where_it_is_told(K, intercept):
     assert near.certificate.passes < 0.8 * cold.certificate.passes
 
 
+def test_an_intercept_that_the_weights_can_stand_in_for_costs_no_more_than_twice_the_passes():
+    rng = np.random.default_rng(0)
+    n, d, held = 4000, 3000, 40  # some columns are in nearly all rows, most in few
+    often = 1.0 / np.arange(1, d + 1)
+    X = sp.csr_array(
+        (np.ones(held * n), rng.choice(d, held * n, p=often / often.sum()), held * np.arange(n + 1)), (n, d)
+    )
+    X.sum_duplicates()
+    z = 0.5 * (X @ rng.normal(size=d)) - 2.5
+    y = (rng.random(n) < crossent.sigmoid(z)).astype(float)
+    X = sp.diags_array(1.0 / np.sqrt((X * X).sum(axis=1))) @ X
+    for C in (0.1, 0.3):
+        with_one, without = (fit(X, y, C=C, fit_intercept=intercept).certificate for intercept in (True, False))
+        assert with_one.converged
+        assert without.converged
+        assert with_one.passes <= 2.0 * without.passes
+
+
 @pytest.mark.parametrize("K", [2, 7])
 @pytest.mark.parametrize("intercept", [False, True])
 def test_sparse_rows_of_length_one_take_fewer_passes_and_any_number_of_threads(K, intercept):

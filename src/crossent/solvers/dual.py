@@ -46,6 +46,7 @@ MEETINGS = 2  # of both copies of w in an epoch
 AVERAGED = 1 << 16  # of their values at a time, by each thread
 INTERCEPT_SHARE = 0.1  # beta over the mean |x|^2: more would slow the rows down
 INTERCEPT_HOLD = 40.0  # beta times the sum of the weights at least: less and b_k would not follow quickly
+LAGGING, MOST_LAGGING = 0.3, 0.8  # ratio of two moves of the intercept from which on it is helped, and most
 SMALL_SHARE = 0.01  # of p (1 - p), by which a row may move for the others' balance
 FIRST_ROWS = 64  # that are asked to
 SHARE_ROWS = 512  # that tell where the ascent begins: more would tell it better than its use deserves
@@ -126,6 +127,7 @@ class _Ascent:
         if design.intercept:
             self.w[:, -1] = point.w[-1]
             self.centre = point.w[-1] + self.beta * share * gradient[-1]
+        self.moved: Array | None = None  # by how much the intercept, in the last epoch
         self.starts = np.arange(0, design.n, RUN)
         self.gaps: list[float] = []
         self.claims = 0
@@ -151,17 +153,30 @@ class _Ascent:
             objective.passes += 1.0
             self.gaps.append(self._epoch(objective.design.threads))
             if self.beta > 0.0:
-                intercept = self.w[0, -1].copy()
-                move = intercept - self.centre
+                move = self.w[0, -1] - self.centre
                 self.gaps[-1] += 0.5 * float(np.vdot(move, move)) / self.beta
+                move = self._stride(move) * move
                 self.w[:, -1] += move
-                self.centre = intercept
+                self.centre = self.centre + move
             if self._close(target):
                 self.claims += 1
                 return self.claims < CLAIMS
             if len(self.gaps) >= TRIAL and not self._quick(target):
                 return False
         return True
+
+    def _stride(self, move: Array) -> float:
+        """Return how far to follow the intercept: to the limit of its moves, where two of them have one ratio (Aitken).
+
+        Where the weights can stand in for the intercept it moves slowly.
+        """
+        before, self.moved = self.moved, move
+        square = 0.0 if before is None else float(np.vdot(before, before))
+        share = float(np.vdot(move, before)) / square if square > 0.0 else 0.0
+        if not LAGGING <= share < 1.0:
+            return 1.0
+        self.moved = None  # the next one starts from elsewhere
+        return 1.0 / (1.0 - min(share, MOST_LAGGING))
 
     def _epoch(self, threads: int) -> float:
         """Visit every row once; return the duality gap as met on the way, roughly."""
