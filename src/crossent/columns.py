@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossent.blocks import BLOCK_VALUES, MAX_PIECES, in_order, run, split_by_weight
 from crossent.jit import kernel
 from crossent.sparse import place, places, vector_add, vector_dot
 
 Array = NDArray[np.float64]
+
+SUMS = 2  # of columns times numbers, that are made apart: each as long as a column
+VALUES_A_SUM = 8  # values for each row, fewer than which are not worth two sums
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ class Columns:
         """The three arrays, as the loops take them."""
         return self.indptr, self.indices, self.data
 
-    def tdot(self, r: Array) -> Array:
+    def tdot(self, r: Array, threads: int = 1) -> Array:
         """Return each column's product with r of shape (n,)."""
         out = np.empty(len(self.indptr) - 1)
-        products_into(*self.arrays, r, out)
+        pieces = self._pieces(MAX_PIECES)
+        run([lambda c=c: products_into(*self._between(c), r, out[c]) for c in pieces], threads)  # type: ignore[misc]
         return out
 
     def squares(self) -> Array:
@@ -45,11 +50,38 @@ class Columns:
         _squares(self.indptr, self.data, out)
         return out
 
-    def dot(self, v: Array, n: int) -> Array:
+    def dot(self, v: Array, n: int, threads: int = 1) -> Array:
         """Return the sum of v_j times column j, of shape (n,)."""
-        out = np.zeros(n)
-        _sum(*self.arrays, v, out)
-        return out
+
+        def piece(c: slice) -> Array:
+            out = np.zeros(n)
+            _sum(*self._between(c), v[c], out)
+            return out
+
+        sums = self._pieces(SUMS if len(self.data) >= VALUES_A_SUM * n else 1)
+        return in_order(run([lambda c=c: piece(c) for c in sums], threads))  # type: ignore[misc]
+
+    def some(self, chosen: NDArray[np.intp], scale: Array, threads: int = 1) -> Columns:
+        """Return a copy of the chosen columns, each value times its row's ``scale``."""
+        if self.indices is None:
+            data = self.data.reshape(-1, len(scale))[chosen] * scale
+            return Columns(len(scale) * np.arange(len(chosen) + 1), None, data.reshape(-1))
+        lengths = self.indptr[chosen + 1] - self.indptr[chosen]
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        copy = Columns(indptr, np.empty(indptr[-1], self.indices.dtype), np.empty(indptr[-1]))
+
+        def fill(c: slice) -> None:
+            gather(*self.arrays, chosen[c], scale, indptr[c.start : c.stop + 1], copy.indices, copy.data)
+
+        run([lambda c=c: fill(c) for c in copy._pieces(MAX_PIECES)], threads)  # type: ignore[misc]
+        return copy
+
+    def _pieces(self, most: int) -> list[slice]:
+        """Return slices of columns, of about equal work."""
+        return split_by_weight(self.indptr, max(1, min(most, len(self.data) // BLOCK_VALUES)))
+
+    def _between(self, c: slice) -> tuple[NDArray[np.int64], NDArray[Any] | None, NDArray[Any]]:
+        return self.indptr[c.start : c.stop + 1], self.indices, self.data
 
 
 @kernel

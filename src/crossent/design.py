@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from crossent.blocks import BLOCK_VALUES, MAX_PIECES, cores, in_order, run, split, split_by_weight
-from crossent.columns import Columns, gather
+from crossent.columns import Columns
 from crossent.dense import add_gram, add_products, block_rows, both_products, dot_into, symmetric
 from crossent.jit import uncompiled
 from crossent.margins import Middle
@@ -382,14 +382,4 @@ class SparseDesign(Design):
     def scaled_columns(self, chosen: NDArray[np.intp], scale: Array) -> Columns:
         """Return a copy of the chosen columns of X, each value times its row's ``scale``."""
         T = self.by_column
-        lengths = T.indptr[chosen + 1] - T.indptr[chosen]
-        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-        indices, data = np.empty(indptr[-1], T.indices.dtype), np.empty(indptr[-1])
-
-        def fill(c: slice) -> None:
-            ends = indptr[c.start : c.stop + 1]
-            gather(T.indptr, T.indices, T.data, chosen[c], scale, ends, indices, data)
-
-        pieces = split_by_weight(indptr, max(1, min(MAX_PIECES, len(data) // BLOCK_VALUES)))
-        run([lambda c=c: fill(c) for c in pieces], self.threads)  # type: ignore[misc]
-        return Columns(indptr, indices, data)
+        return Columns(T.indptr, T.indices, T.data).some(chosen, scale, self.threads)

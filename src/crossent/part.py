@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from crossent.blocks import BLOCK_VALUES, MAX_PIECES, run, split, split_by_weight
+from crossent.blocks import BLOCK_VALUES, MAX_PIECES, split
 from crossent.columns import Columns
 from crossent.design import DenseDesign, Design, SparseDesign
 
@@ -51,18 +51,11 @@ class ByColumn(SparseDesign):
         """Return X @ v, of shape (n,) or (n, K)."""
         if v.ndim == 2:
             return super().dot(v)
-        z = self._columns.dot(v[: self.columns], self.n)
+        z = self._columns.dot(v[: self.columns], self.n, self.threads)
         return z + v[-1] if self.intercept else z
 
     def tdot(self, r: Array) -> Array:
         """Return X.T @ r, of shape (width,) or (width, K)."""
         if r.ndim == 2:
             return super().tdot(r)
-        columns, out = self._columns, np.empty(self.columns)
-
-        def fill(c: slice) -> None:
-            out[c] = Columns(columns.indptr[c.start : c.stop + 1], columns.indices, columns.data).tdot(r)
-
-        pieces = split_by_weight(columns.indptr, max(1, min(MAX_PIECES, self.values // BLOCK_VALUES)))
-        run([lambda c=c: fill(c) for c in pieces], self.threads)  # type: ignore[misc]
-        return self._with_ones(out, r)
+        return self._with_ones(self._columns.tdot(r, self.threads), r)

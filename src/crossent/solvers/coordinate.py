@@ -16,9 +16,10 @@ from crossent.equations import residual
 from crossent.line import halved_length
 from crossent.objective import Objective, Point, Step
 from crossent.solvers.gram import RIDGE, gram_step, pseudo_inverse
+from crossent.solvers.model import Model
 from crossent.solvers.selection import Selection
 from crossent.solvers.settle import settle
-from crossent.solvers.sweeps import descend, descend_classes, move_within_signs, solve_on_support
+from crossent.solvers.sweeps import descend_classes
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,11 +47,9 @@ DEEPER, DEEPEST = 3, 16  # times as many, once signs stay: restarts throw away w
 FEW_SIGNS = 0.003  # share of signs that may change for that
 SOLVED = 0.1  # share of their residual at which they stop
 LEAST_SOLVED = 1e-3  # the same where more is allowed to be left
-HALVINGS = 10  # of what a solved system proposes
 CLASS_SWEEPS = 100  # sweeps of one Newton step for K classes
 LONGEST = 100.0  # way of a row's margin to the minimum of its own term of the model
 SHORT = 3.0  # the same after a step that had to be cut; ten times as long after each that had not
-FLATTEST = 1e-6  # curvature a row keeps however sure it is, or a step could be endless
 GRAM_PAIR = 0.75  # time of a multiply-add of a Gram matrix, in values that sweeps visit
 GRAM_PAIR_FAR = 12.0  # the same where those of sparse rows lie all over a matrix that no cache near a core holds
 CACHE = 1 << 20  # bytes that one does
@@ -185,9 +184,12 @@ class Coordinate:
         self._before = violation
         if point.w.ndim == 1:
             solved = min(SOLVED, max(LEAST_SOLVED, allowed / violation))
-            v, visited, kept = _sweep(part, point, h, allowed, self._forcing, solved, self._depth * products)
+            model = Model(part, point, h, np.flatnonzero(_working_set(part, point)))
+            settled = model.sweep(allowed, self._forcing, SWEEPS)
+            lost = 1.0 if settled else model.solve(solved, self._depth * products)
+            v, visited = model.step(), model.visits
             self._visited = visited / self._depth  # deep ones are few
-            self._depth = min(DEEPER * self._depth, DEEPEST) if kept else max(1, self._depth // DEEPER)
+            self._depth = min(DEEPER * self._depth, DEEPEST) if lost <= FEW_SIGNS else max(1, self._depth // DEEPER)
         else:
             v, visited = _sweep_classes(part, point, h, allowed, self._forcing)
             self._visited = visited
@@ -288,43 +290,6 @@ def _working_set(objective: Objective, point: Point, share: float = 1.0) -> Flag
 def _any_class(flags: Flags) -> Flags:
     """Return the columns flagged in any class."""
     return flags if flags.ndim == 1 else np.logical_or.reduce(flags, axis=1)
-
-
-def _sweep(
-    objective: Objective, point: Point, h: Array, allowed: float, forcing: float, solved: float, products: int
-) -> tuple[Array, float, bool]:
-    """Return the step of the coefficients in the working set, two classes, and the values visited.
-
-    And whether the system was worth its solution: nearly all signs were kept.
-    """
-    design, penalty = objective.design, objective.penalty
-    chosen = np.flatnonzero(_working_set(objective, point))
-    h = np.maximum(h, FLATTEST * objective.s)
-    root = np.sqrt(h)
-    columns = design.scaled_columns(chosen, root)
-    edge, total, g = np.zeros(len(chosen)), 1.0, point.gradient[chosen]
-    if design.intercept:  # eliminated: the model is that of columns centred at their means
-        edge, total = columns.tdot(root), max(float(h.sum()), np.finfo(float).tiny)
-        g = g - edge / total * point.gradient[-1]
-    curvature = np.maximum(columns.squares() - edge * edge / total, 0.0)
-    l1, l2, start = penalty.l1[chosen], penalty.l2[chosen], point.w[chosen]
-    low, high = penalty.low[chosen], penalty.high[chosen]
-    w, q, taken = start.copy(), np.zeros(design.n), np.zeros(1)
-    model = (*columns.arrays, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken)
-    settled, visits = descend(*model, allowed, forcing, SWEEPS)
-    kept = False
-    if not settled:
-        support, pull, proposed, used = solve_on_support(*model, solved, products)
-        visits += 2 * used * len(columns.data) * len(support) // max(1, len(chosen))
-        lost = move_within_signs(
-            *columns.arrays, edge, total, l2, low, high, w, q, taken, support, pull, proposed, HALVINGS
-        )
-        kept = lost <= FEW_SIGNS * len(support)
-    v = np.zeros_like(point.w)
-    v[chosen] = w - start
-    if design.intercept:
-        v[-1] = -taken[0] - point.gradient[-1] / total
-    return v, visits, kept
 
 
 def _sweep_classes(objective: Objective, point: Point, p: Array, allowed: float, forcing: float) -> tuple[Array, float]:

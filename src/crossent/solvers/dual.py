@@ -171,8 +171,9 @@ class _Ascent:
         Where the weights can stand in for the intercept it moves slowly.
         """
         before, self.moved = self.moved, move
-        square = 0.0 if before is None else float(np.vdot(before, before))
-        share = float(np.vdot(move, before)) / square if square > 0.0 else 0.0
+        if before is None or not before.any():
+            return 1.0
+        share = float(np.vdot(move, before)) / float(np.vdot(before, before))
         if not LAGGING <= share < 1.0:
             return 1.0
         self.moved = None  # the next one starts from elsewhere

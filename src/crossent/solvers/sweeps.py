@@ -1,4 +1,4 @@
-"""Loops that minimise the quadratic model of a proximal Newton step: sweeps over coordinates, and conjugate gradients.
+"""Loops that minimise the quadratic model of a proximal Newton step: sweeps over coordinates.
 
 For two classes the model is, over w = start + v,
 
@@ -76,85 +76,6 @@ def descend(
         everything = settled
     taken[0] = c
     return done, visits
-
-
-@row_formula
-def _image(indptr, indices, data, edge, total, support, v, t):
-    """Write data @ v for v on the support into t; return edge.v / total."""
-    t[:] = 0.0
-    c = 0.0
-    for a in range(support.size):
-        vector_add(indptr, indices, data, support[a], v[a], t)
-        c += edge[support[a]] * v[a] / total
-    return c
-
-
-@kernel
-def solve_on_support(
-    indptr, indices, data, curvature, edge, total, g, l1, l2, low, high, start, w, q, taken, solved, products
-):
-    """Return the support within bounds, the model's derivative there, and a step to its minimum if no sign changed.
-
-    By conjugate gradients with the diagonal for a preconditioner, until the residual is ``solved`` of the first. And
-    how many products that took.
-    """
-    support = np.flatnonzero((w != 0.0) & (w > low) & (w < high))
-    m = support.size
-    pull, p, v, diagonal, image = np.empty(m), np.empty(m), np.zeros(m), np.empty(m), np.empty(m)
-    for a in range(m):
-        j = support[a]
-        slope = _slope_of(indptr, indices, data, edge, g, l2, start, w, q, taken[0], j)
-        pull[a] = -slope - l1[j] * np.sign(w[j])
-        diagonal[a] = max(curvature[j] + l2[j], 1e-300)
-    r = pull.copy()
-    p[:] = r / diagonal
-    rho = (r * p).sum()
-    enough = solved * solved * rho
-    t = np.empty(q.size)
-    used = 0
-    for _ in range(products):
-        used += 1
-        c = _image(indptr, indices, data, edge, total, support, p, t)
-        for a in range(m):
-            j = support[a]
-            image[a] = vector_dot(indptr, indices, data, j, t) - c * edge[j] + l2[j] * p[a]
-        bend = (image * p).sum()
-        if bend <= 0.0:
-            break
-        v += (rho / bend) * p
-        r -= (rho / bend) * image
-        before, rho = rho, (r * r / diagonal).sum()
-        if rho <= enough:
-            break
-        p[:] = r / diagonal + (rho / before) * p
-    return support, pull, v, used
-
-
-@kernel
-def move_within_signs(indptr, indices, data, edge, total, l2, low, high, w, q, taken, support, pull, v, halvings):
-    """Move w by v on the support, what would change sign to zero, what would leave bounds to them.
-
-    Half as far until the model falls. Return how many signs were lost; all, if that was not at once.
-    """
-    t, moved, new = np.empty(q.size), np.empty(support.size), np.empty(support.size)
-    for halving in range(halvings):
-        change, signs = 0.0, 0
-        for a in range(support.size):
-            j = support[a]
-            signs += w[j] * (w[j] + v[a]) <= 0.0
-            new[a] = 0.0 if w[j] * (w[j] + v[a]) <= 0.0 else min(max(w[j] + v[a], low[j]), high[j])
-            moved[a] = new[a] - w[j]
-            change += moved[a] * (0.5 * l2[j] * moved[a] - pull[a])
-        c = _image(indptr, indices, data, edge, total, support, moved, t)
-        change += 0.5 * (t * t).sum() - 0.5 * total * c * c
-        if change < 0.0:
-            for a in range(support.size):
-                w[support[a]] = new[a]
-            taken[0] += c
-            q += t
-            return signs if halving == 0 else support.size
-        v *= 0.5
-    return support.size
 
 
 # ---------------------------------------------------------------- K classes
