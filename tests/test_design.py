@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from crossent.design import as_design
 from crossent.equations import cross_entropy, sigmoid
@@ -77,3 +78,19 @@ def test_unsorted_and_repeated_entries_are_summed_and_the_users_matrix_is_left_a
     design = as_design(X, intercept=False)
     np.testing.assert_allclose(design.squares(np.ones(1)), [4.0, 16.0])
     assert np.array_equal(X.indices, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("format", ["csr", "csc"])
+def test_a_matrix_compressed_the_other_way_is_scipys_for_any_number_of_threads(format, dtype):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((700, 900), density=0.3, rng=rng, dtype=dtype, format=format)
+    X.data[rng.random(X.nnz) < 0.1] = 0.0
+    X = sp.vstack([X, sp.csr_array((5, 900), dtype=dtype)], format=format)  # the last rows are empty
+    for n_jobs in (1, 2):
+        design = as_design(X, n_jobs=n_jobs)
+        for ours, theirs in [(design.rows, X.tocsr()), (design.by_column, X.tocsc())]:
+            theirs.sort_indices()
+            for part in ("indptr", "indices", "data"):
+                np.testing.assert_array_equal(getattr(ours, part), getattr(theirs, part))
+                assert getattr(ours, part).dtype == getattr(theirs, part).dtype

@@ -6,6 +6,7 @@ Dense and sparse columns look alike to the loops: compressed, without ``indices`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,26 @@ class Columns:
         run([lambda c=c: fill(c) for c in copy._pieces(MAX_PIECES)], threads)  # type: ignore[misc]
         return copy
 
+    def across(self, n: int, threads: int = 1) -> Columns:
+        """Return the same n rows compressed themselves, each in the order of the columns; or the columns of rows."""
+        assert self.indices is not None
+        pieces = self._pieces(SUMS)
+        counts = np.zeros((len(pieces), n), np.int64)
+
+        def count(k: int, c: slice) -> None:
+            _count(self.indptr[c.start : c.stop + 1], self.indices, counts[k])
+
+        run([partial(count, k, c) for k, c in enumerate(pieces)], threads)
+        ends = np.cumsum(np.concatenate([[0], counts.sum(axis=0)]))
+        starts = ends[:-1] + np.cumsum(counts, axis=0) - counts
+        out = Columns(ends.astype(self.indptr.dtype), np.empty_like(self.indices), np.empty_like(self.data))
+
+        def fill(k: int, c: slice) -> None:
+            _place(*self._between(c), c.start, starts[k], out.indices, out.data)
+
+        run([partial(fill, k, c) for k, c in enumerate(pieces)], threads)
+        return out
+
     def _pieces(self, most: int) -> list[slice]:
         """Return slices of columns, of about equal work."""
         return split_by_weight(self.indptr, max(1, min(most, len(self.data) // BLOCK_VALUES)))
@@ -117,3 +138,21 @@ def gather(indptr, indices, data, chosen, scale, out_indptr, out_indices, out_da
             out_indices[out_e] = i
             out_data[out_e] = data[e] * scale[i]
             out_e += np.uint64(1)
+
+
+@kernel
+def _count(indptr, indices, counts):
+    """Add to each count how many entries of the compressed columns are in that row."""
+    for e in range(np.uint64(indptr[0]), np.uint64(indptr[-1])):
+        counts[place(indices, e)] += 1
+
+
+@kernel
+def _place(indptr, indices, data, first, starts, out_indices, out_data):
+    """Write the entries of compressed columns, which are numbered from ``first`` on, where their rows go on."""
+    for j in range(indptr.size - 1):
+        for e in places(indptr, j):
+            i = place(indices, e)
+            to = np.uint64(starts[i])
+            out_indices[to], out_data[to] = first + j, data[e]
+            starts[i] += 1

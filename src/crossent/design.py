@@ -274,12 +274,23 @@ class SparseDesign(Design):
     @cached_property
     def rows(self) -> Any:
         """The matrix as CSR."""
-        return self._given.tocsr()
+        return self._given if self._given.format == "csr" else self._across(sp.csr_array)
 
     @cached_property
     def by_column(self) -> Any:
         """The matrix as CSC; made once."""
-        return self._given.tocsc()
+        return self._given if self._given.format == "csc" else self._across(sp.csc_array)
+
+    def _across(self, kind: Any) -> Any:
+        """Return the matrix compressed the other way: by SciPy where it is small, which has but one thread."""
+        given = self._given
+        if self.values < 2 * BLOCK_VALUES:
+            return kind(given)
+        columns = Columns(given.indptr, given.indices, given.data)
+        indptr, indices, data = columns.across(given.shape[given.format == "csr"], self.threads).arrays
+        X = kind((data, indices, indptr), shape=given.shape)
+        X.has_canonical_format = True
+        return X
 
     @cached_property
     def pieces(self) -> list[slice]:
