@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,11 +33,12 @@ def cores(n_jobs: int | None = None) -> int:
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 
-def split(n: int, size: int) -> list[slice]:
+@lru_cache
+def split(n: int, size: int) -> tuple[slice, ...]:
     """Cut range(n) into consecutive slices of at most ``size``, as equal as can be."""
     count = max(1, -(-n // max(1, size)))
     edges = [n * i // count for i in range(count + 1)]
-    return [slice(lo, hi) for lo, hi in itertools.pairwise(edges)]
+    return tuple(slice(lo, hi) for lo, hi in itertools.pairwise(edges))
 
 
 def split_by_weight(ends: NDArray[Any], pieces: int) -> list[slice]:

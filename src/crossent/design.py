@@ -9,7 +9,7 @@ Each product is one pass over X. ``sandwich`` does both in one read of each bloc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -51,7 +51,7 @@ class Design(ABC):
 
     @property
     @abstractmethod
-    def pieces(self) -> list[slice]:
+    def pieces(self) -> Sequence[slice]:
         """Slices of rows whose sums are kept apart; they depend on the data only."""
 
     @property
@@ -121,7 +121,7 @@ class DenseDesign(Design):
         self.X = X
 
     @cached_property
-    def pieces(self) -> list[slice]:
+    def pieces(self) -> Sequence[slice]:
         """Slices of rows whose sums are kept apart; they depend on the data only."""
         blocks = -(-self.values // BLOCK_VALUES)
         return split(self.n, -(-self.n // max(1, min(MAX_PIECES, blocks))))
@@ -132,7 +132,10 @@ class DenseDesign(Design):
         return self.n * self.columns**2 / 2 / PRODUCT_SPEED
 
     def _blocks(self, rows: slice, values: int = BLOCK_VALUES) -> list[slice]:
-        inside = split(rows.stop - rows.start, max(1, values // max(1, self.columns)))
+        n = rows.stop - rows.start
+        if n * self.columns <= values:
+            return [rows]
+        inside = split(n, max(1, values // max(1, self.columns)))
         return [slice(rows.start + b.start, rows.start + b.stop) for b in inside]
 
     def _block(self, rows: slice | NDArray[np.intp]) -> Array:
@@ -293,7 +296,7 @@ class SparseDesign(Design):
         return X
 
     @cached_property
-    def pieces(self) -> list[slice]:
+    def pieces(self) -> Sequence[slice]:
         """Slices of rows whose sums are kept apart; they depend on the data only."""
         return split_by_weight(self.rows.indptr, max(1, min(MAX_PIECES, self.values // BLOCK_VALUES)))
 

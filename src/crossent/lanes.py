@@ -125,7 +125,7 @@ class _Lane(Design):
         self.by_rows = whole.pieces
 
     @property
-    def pieces(self) -> list[slice]:
+    def pieces(self) -> Sequence[slice]:
         return self.by_rows
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +38,7 @@ class ByColumn(SparseDesign):
         self._columns = columns
 
     @cached_property
-    def pieces(self) -> list[slice]:
+    def pieces(self) -> Sequence[slice]:
         """Slices of rows whose sums are kept apart; they depend on the data only."""
         return split(self.n, max(-(-self.n // MAX_PIECES), BLOCK_VALUES))
 
