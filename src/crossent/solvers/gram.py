@@ -84,4 +84,5 @@ def _jump(gram: Array, g: Array, l1: Array, low: Array, high: Array, w: Array) -
 
 
 def pseudo_inverse(matrix: Array) -> Array:
+    """Return the inverse of a symmetric matrix where it is not singular, zero elsewhere."""
     return np.asarray(np.linalg.pinv(matrix, rcond=RANK, hermitian=True), dtype=np.float64)
