@@ -80,7 +80,9 @@ def _differences(objective: Objective, X: sp.csc_array) -> tuple[sp.csr_array, s
     row, other = np.nonzero(weighted[:, None] & (y[:, None] != classes))
     rows = X.tocsr()[row]
     own = [sp.diags_array((y[row] == k) * 1.0 - (other == k)) @ rows for k in classes]
-    return sp.hstack(own, format="csr"), sp.csr_array((0, len(classes) * X.shape[1]))
+    better = sp.hstack(own, format="csr")
+    better.eliminate_zeros()  # of the classes that a difference is not of
+    return better, sp.csr_array((0, better.shape[1]))
 
 
 def _moves(objective: Objective, dz: Array) -> tuple[float, float]:
